@@ -1,0 +1,32 @@
+/** @file Group 00: the rules that compute weights and projections from names. */
+import { goldenGroup } from './harness.js';
+import { type Fill, fillValues, nameHash, project, waveHash } from './waves.js';
+
+goldenGroup('00', [
+  {
+    when: (golden) => /^fill_(sin|hash)/.test(golden.id),
+    run: (golden) => {
+      const fill: Fill = golden.id.startsWith('fill_sin') ? 'sin' : 'hash';
+      for (const [name, hash] of Object.entries(golden.params.name_hash as Record<string, number>)) {
+        if (nameHash(name) !== hash) throw new Error(`nameHash("${name}"): expected ${hash}, got ${nameHash(name)}.`);
+      }
+      for (const name of golden.names('expected'))
+        golden.check(name, fillValues(name, golden.tensor(name).shape, fill));
+    },
+  },
+  {
+    when: (golden) => golden.id.startsWith('wave_hash'),
+    run: (golden) => {
+      for (const name of golden.names('expected')) golden.check(name, waveHash(name, golden.tensor(name).data.length));
+    },
+  },
+  {
+    when: (golden) => golden.id.startsWith('projection'),
+    run: (golden) => {
+      for (const value of Object.keys(golden.expectedValues)) {
+        const [, prefix, name] = /^proj_([a-z]+)_(.+)$/.exec(value)!;
+        golden.checkValue(value, project(`${prefix}:${name}`, golden.tensor(name!).data as Float32Array));
+      }
+    },
+  },
+]);
