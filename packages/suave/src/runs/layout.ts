@@ -1,0 +1,62 @@
+/** @file Where everything lies in a run folder. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** Absolute paths of a run folder's files. */
+export interface RunPaths {
+  readonly root: string;
+  /** Complete, re-runnable configuration. */
+  readonly config: string;
+  /** Machine, versions and threads of the process that trains. */
+  readonly environment: string;
+  /** One JSON object a line. */
+  readonly metrics: string;
+  /** Present while a process writes to the run. */
+  readonly lock: string;
+  /** What training found and finished with, written once at the end. */
+  readonly result: string;
+  readonly splits: string;
+  readonly checkpoints: string;
+  readonly last: string;
+  readonly best: string;
+  /** The supervised-only run on the same labels, itself a run folder. */
+  readonly baseline: string;
+  /** Checkpoint of a finished stage. */
+  stage(name: string): string;
+  /** `splits/NAME.csv`, columns `path,label`. */
+  split(name: 'labeled' | 'unlabeled' | 'val'): string;
+}
+
+/** Names every file of the run folder `root`; nothing is read or created. */
+export function runPaths(root: string): RunPaths {
+  const absolute = resolve(root);
+  const checkpoints = join(absolute, 'checkpoints');
+  const splits = join(absolute, 'splits');
+  return {
+    root: absolute,
+    config: join(absolute, 'config.yaml'),
+    environment: join(absolute, 'environment.json'),
+    metrics: join(absolute, 'metrics.jsonl'),
+    lock: join(absolute, '.lock'),
+    result: join(absolute, 'result.json'),
+    splits,
+    checkpoints,
+    last: join(checkpoints, 'last.safetensors'),
+    best: join(checkpoints, 'best.safetensors'),
+    baseline: join(absolute, 'baseline'),
+    stage: (name) => join(checkpoints, `stage-${name}.safetensors`),
+    split: (name) => join(splits, `${name}.csv`),
+  };
+}
+
+/** Whether a folder holds a run: a configuration, metrics or a checkpoint. */
+export function holdsRun(root: string): boolean {
+  const paths = runPaths(root);
+  if (existsSync(paths.config) || existsSync(paths.metrics)) return true;
+  return existsSync(paths.checkpoints) && readdirSync(paths.checkpoints).some((name) => name.endsWith('.safetensors'));
+}
+
+/** Whether `path` is an existing folder. */
+export function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
