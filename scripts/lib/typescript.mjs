@@ -1,0 +1,33 @@
+/** @file The compiled TypeScript: `tsc -b`, skipped when the sources have the hash of the last compilation. */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { filesUnder, hashOf, readIfPresent, root, run, say } from './process.mjs';
+
+const packages = ['packages/torch', 'packages/suave'];
+/** Lies among the compiled files, so that removing them removes the stamp. */
+const stampPath = join(root, 'packages/suave/dist/.setup-stamp');
+
+function sourceHash() {
+  const sources = packages.flatMap((folder) => filesUnder(`${folder}/src`, (path) => /(?<!\.test)\.ts$/.test(path)));
+  const configs = ['tsconfig.json', 'tsconfig.base.json', ...packages.map((folder) => `${folder}/tsconfig.json`)];
+  const compiler = readIfPresent(join(root, 'node_modules/typescript/package.json')) ?? '';
+  return hashOf([...sources, ...configs.map((path) => join(root, path))], compiler);
+}
+
+/**
+ * Compiles the packages where a source changed since the last time.
+ * @returns whether anything was done
+ */
+export function ensureTypeScript() {
+  const key = sourceHash();
+  const compiled = packages.every((folder) => existsSync(join(root, folder, 'dist/index.js')));
+  if (compiled && readIfPresent(stampPath) === key) return false;
+  say('compiling the TypeScript');
+  if (!compiled) {
+    // A build record without the files it speaks of would make the compiler believe that all is done.
+    for (const folder of packages) rmSync(join(root, folder, 'dist'), { recursive: true, force: true });
+  }
+  run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-b']);
+  writeFileSync(stampPath, key);
+  return true;
+}
