@@ -1,0 +1,25 @@
+/** @file Door of the recipes: complete typed configurations, their schema, and how a user's changes are applied. Loads no native code. */
+export { describeConfig, type SettingRow } from './describe.js';
+export { type Override, parseSet } from './overrides.js';
+export { type DataFacts, exampleFacts, type Recipe, type RecipeHints, type RecipeResult } from './recipe.js';
+export {
+  configFromRun,
+  defaultRecipe,
+  firstDifference,
+  type RecipeRequest,
+  recipes,
+  requestedValue,
+  resolveRecipe,
+} from './resolve.js';
+export {
+  architectures,
+  type Config,
+  configSchema,
+  type OptimizerConfig,
+  type Stage,
+  type SuaveStage,
+  type SupervisedStage,
+  type SwavStage,
+  type ViewConfig,
+} from './schema.js';
+export { validateConfig } from './validate.js';

@@ -1,0 +1,133 @@
+/** @file The pieces that recipes share. Numbers are those of the paper's supplement (P), the published code (C), SwAV (S), solo-learn (L). */
+import type { Config, OptimizerConfig, SuaveStage, SupervisedStage, ViewConfig } from './schema.js';
+
+/** Crop ratio of every pipeline: torchvision's RandomResizedCrop default. */
+const ratio: [number, number] = [3 / 4, 4 / 3];
+
+/** SwAV's color distortion at strength 1: jitter (.8, .8, .8, .2) p .8, gray .2, blur p .5 with sigma from [.1, 2] (S, P). */
+export const swavColors = {
+  ratio,
+  interpolation: 'bilinear',
+  flipProb: 0.5,
+  jitter: { brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2, prob: 0.8 },
+  grayProb: 0.2,
+  blur: { prob: 0.5, sigma: [0.1, 2] },
+  solarize: null,
+} satisfies Partial<ViewConfig>;
+
+/** Colors of labeled images: jitter (.4, .4, .4, .1) p .8, gray .2, no blur (P, C). */
+export const labeledColors = {
+  ratio,
+  interpolation: 'bilinear',
+  flipProb: 0.5,
+  jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, prob: 0.8 },
+  grayProb: 0.2,
+  blur: null,
+  solarize: null,
+} satisfies Partial<ViewConfig>;
+
+/** Channel means of ImageNet; used for photos of any kind. */
+export const imagenetMean: [number, number, number] = [0.485, 0.456, 0.406];
+/** Channel deviations of ImageNet. */
+export const imagenetStd: [number, number, number] = [0.229, 0.224, 0.225];
+/** The red deviation of the published code differs: a slip inherited from SwAV, which its weights were trained with (C, S). */
+export const officialImagenetStd: [number, number, number] = [0.228, 0.224, 0.225];
+
+/** LARS of Suave: momentum .9, trust .001, epsilon 1e-8, nothing excluded, no clipping (C; equal to SwAV's LARC). */
+export const suaveLars = {
+  kind: 'lars',
+  momentum: 0.9,
+  trust: 0.001,
+  epsilon: 1e-8,
+  nesterov: false,
+  clip: false,
+  excludeOneDimensional: false,
+} satisfies Partial<Extract<OptimizerConfig, { kind: 'lars' }>>;
+
+/** Temperature .1 and three Sinkhorn iterations (P, C, S). */
+export const clustering = { temperature: 0.1, sinkhornIterations: 3 } as const;
+
+/** What every Suave stage has unless a recipe says otherwise: labeled batch extended by MixUp/CutMix 50/50 with lambda uniform (C). */
+export const suaveDefaults = {
+  method: 'suave',
+  mixing: { labeled: 'extend', unlabeled: 'globals', cutmixProb: 0.5, beta: 1, positions: 'true' },
+  ...clustering,
+  labelSmoothing: 0.01, // P
+  mixedWeight: 'views', // C: counts mixed views, the published numbers were made so
+  freezePrototypesEpochs: 0, // C
+  warmupProjectionEpochs: 0, // C, scripts
+  momentumEncoder: null, // C: off on ImageNet
+  onlineHeads: false, // monitoring only
+} satisfies Partial<SuaveStage>;
+
+/**
+ * The supervised-only baseline of a Suave stage: same labeled view, MixUp, smoothing, temperature and labeled batch, its own optimizer.
+ * @param stage          the stage to compare with
+ * @param epochs         its own number of epochs
+ * @param stepsPerEpoch  steps of one epoch, so that it is validated as often as the stage
+ * @param optimizer      its own optimizer
+ */
+export function baselineOf(
+  stage: SuaveStage,
+  epochs: number,
+  stepsPerEpoch: number,
+  optimizer: OptimizerConfig,
+): SupervisedStage {
+  return {
+    name: 'baseline',
+    method: 'supervised',
+    epochs,
+    stepsPerEpoch,
+    init: 'nothing',
+    batch: { labeled: stage.batch.labeled },
+    views: { labeled: structuredClone(stage.views.labeled) },
+    mixing: { labeled: stage.mixing.labeled, cutmixProb: stage.mixing.cutmixProb, beta: stage.mixing.beta },
+    temperature: stage.temperature,
+    labelSmoothing: stage.labelSmoothing,
+    optimizer,
+  };
+}
+
+/** Settings around the learning itself, the same in all recipes. */
+export const commonConfig = {
+  seed: 31, // C
+  precision: 'fp32',
+  init: null,
+  logging: { every: 10, checkpointMinutes: 10 },
+} satisfies Partial<Config>;
+
+/** Where the images come from; the paths are filled in by the command. */
+export const commonData: Config['data'] = {
+  path: '.',
+  labels: null,
+  labelsPerClass: null,
+  labelFraction: null,
+  holdout: 0.2,
+  cacheSide: 256,
+  exifOrientation: 'apply',
+  cache: null,
+  workers: 2,
+};
+
+/**
+ * What the preset `official-code` changes in the settings around the stages: the orientation tag is ignored and ImageNet's red deviation is .228.
+ * The switches inside stages are `mixing.positions` and the smallest crop, set where a recipe has them.
+ */
+export function withPreset(config: Config): Config {
+  if (config.preset === 'paper') return config;
+  const { mean } = config.normalization;
+  const isImagenet = mean.every((value, channel) => value === imagenetMean[channel]);
+  return {
+    ...config,
+    data: { ...config.data, exifOrientation: 'ignore' },
+    normalization: isImagenet ? { mean, std: officialImagenetStd } : config.normalization,
+    stages: config.stages.map((stage) =>
+      stage.method === 'suave' ? { ...stage, mixing: { ...stage.mixing, positions: 'official' } } : stage,
+    ),
+  };
+}
+
+/** The cached images' shorter side: the largest crop x 256/224, the margin of the usual center-crop evaluation. */
+export function cacheSideFor(size: number): number {
+  return Math.round((size * 256) / 224);
+}
