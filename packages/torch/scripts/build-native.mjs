@@ -41,8 +41,8 @@ function textOf(path) {
 function sourcesIn(folder) {
   const names = readdirSync(folder).sort();
   return {
-    sources: names.filter((name) => name.endsWith('.cc')).map((name) => join(folder, name)),
-    all: names.filter((name) => /\.(cc|h|txt)$/.test(name)).map((name) => join(folder, name)),
+    sources: names.filter((name) => /\.(cc|cpp)$/.test(name)).map((name) => join(folder, name)),
+    all: names.filter((name) => /\.(cc|cpp|h)$/.test(name)).map((name) => join(folder, name)),
   };
 }
 

@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+/**
+ * @file Builds the addon against a libtorch 2.x too, beside the one in use, and runs the tests of packages/torch on it.
+ *
+ * Where the 2.x comes from: the folder in LIBTORCH2, else a CPU wheel that pip can install quickly into `.cache/`.
+ * Without one it says why and exits with status 0, for the project works with any one libtorch.
+ */
+import './lib/node-version.mjs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { BuildError, buildAll } from '../packages/torch/scripts/build-native.mjs';
+import { buildTag, findLibtorch } from '../packages/torch/scripts/libtorch.mjs';
+import { readIfPresent, root, say, which } from './lib/process.mjs';
+import { runTests, summaryLine } from './lib/run-tests.mjs';
+
+const pipLimitMs = 240_000;
+
+/** The folder of a PyTorch 2.x, or the reason why there is none. */
+function secondLibtorch() {
+  if (process.env.LIBTORCH2) return { folder: resolve(process.env.LIBTORCH2) };
+  const target = join(root, '.cache/torch2');
+  const folder = join(target, 'torch');
+  if (!existsSync(join(folder, 'version.py'))) {
+    if (which('python3') === null)
+      return { reason: 'LIBTORCH2 is not set and there is no python3 to install a wheel with' };
+    say('installing a PyTorch 2.x wheel into .cache/torch2');
+    const where = ['--target', target, '--no-deps', '--only-binary', ':all:'];
+    const quickly = ['--retries', '0', '--timeout', '10', '--quiet', '--disable-pip-version-check'];
+    const pip = spawnSync('python3', ['-m', 'pip', 'install', ...where, ...quickly, 'torch>=2,<3'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: pipLimitMs,
+    });
+    if (pip.status !== 0) {
+      rmSync(target, { recursive: true, force: true });
+      const last = pip.error?.message ?? pip.stderr.trim().split('\n').at(-1);
+      return { reason: `LIBTORCH2 is not set and pip cannot install torch here: ${last}` };
+    }
+  }
+  const version = readIfPresent(join(folder, 'version.py')) ?? '';
+  if (!/^cuda\b[^=\n]*= None$/m.test(version)) {
+    return { reason: 'the wheel that pip finds is built for CUDA, whose libraries are not installed with it' };
+  }
+  return { folder };
+}
+
+const { folder, reason } = secondLibtorch();
+if (reason !== undefined) {
+  process.stdout.write(`libtorch 2.x: skipped, ${reason}\n`);
+  process.exit(0);
+}
+const { libtorch } = findLibtorch({ LIBTORCH: folder });
+if (libtorch?.origin !== 'LIBTORCH') {
+  say(`libtorch 2.x: ${folder} holds no usable libtorch`);
+  process.exit(1);
+}
+try {
+  buildAll({ libtorch, log: say, current: false });
+} catch (error) {
+  say(error instanceof BuildError ? error.message : error.stack);
+  process.exit(1);
+}
+const result = runTests(['packages/torch/', ...process.argv.slice(2)], {
+  SUAVE_TORCH_BUILD: join(root, 'packages/torch/build', buildTag(libtorch)),
+});
+process.stdout.write(`\nlibtorch ${libtorch.version}: ${summaryLine(result)}\n`);
+process.exitCode = result.ok ? 0 : 1;
