@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { filesUnder, hashOf, readIfPresent, root, run, say } from './process.mjs';
 
 const packages = ['packages/torch', 'packages/suave'];
+/** What other parts run; without them nothing counts as compiled. */
+const products = ['packages/torch/dist/index.js', 'packages/suave/dist/cli/main.js'];
 /** Lies among the compiled files, so that removing them removes the stamp. */
 const stampPath = join(root, 'packages/suave/dist/.setup-stamp');
 
@@ -20,7 +22,7 @@ function sourceHash() {
  */
 export function ensureTypeScript() {
   const key = sourceHash();
-  const compiled = packages.every((folder) => existsSync(join(root, folder, 'dist/index.js')));
+  const compiled = products.every((path) => existsSync(join(root, path)));
   if (compiled && readIfPresent(stampPath) === key) return false;
   say('compiling the TypeScript');
   if (!compiled) {
