@@ -1,0 +1,198 @@
+/** @file Images and classes to measure a trained model on, and files to predict. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { DataError, listNames } from '../errors.js';
+import { checkCacheSide, decoderSide, type LoadOptions, skippedNotes } from './dataset.js';
+import { kindByName, kindOfFile } from './image-kind.js';
+import { type ImageSet, openMappedCache } from './image-set.js';
+import { classIndexOf, nameKey } from './natural-order.js';
+import { checkUnreadable } from './plan.js';
+import { type DataImage, folderBelow, type Regions, regionsOf } from './regions.js';
+import { type SkippedFile, scanFolder } from './scan.js';
+import type { Splits } from './splits.js';
+
+/** What to measure on. */
+export interface EvaluationOptions extends LoadOptions {
+  /** Path of DATA. */
+  readonly data: string;
+  /** The model's class names, in its order. */
+  readonly classes: readonly string[];
+  /** The splits of the run when DATA is the run's own data; null for other data. */
+  readonly splits?: Splits | null;
+}
+
+/** Images of known class. Owns `images`. */
+export interface EvaluationData {
+  readonly images: ImageSet;
+  /** [images] class index in the model's order. */
+  readonly labels: Int32Array;
+  /** DATA/val, the run's hold-out, or every image of DATA. */
+  readonly source: 'val' | 'hold-out' | 'all';
+  readonly skipped: readonly SkippedFile[];
+  readonly notes: readonly string[];
+}
+
+interface Candidate {
+  readonly image: DataImage;
+  /** Name of its class, or null when unknown. */
+  readonly label: string | null;
+}
+
+/**
+ * Chooses what to measure on: DATA/val if present; else, on the run's own data, its hold-out; else every image in a
+ * class folder. Classes are matched by name.
+ * @throws DataError NO_SUCH_FOLDER, EMPTY_FOLDER, NO_LABELS, UNKNOWN_CLASS, MISSING_IMAGES, TOO_MANY_UNREADABLE
+ */
+export async function loadEvaluationData(options: EvaluationOptions): Promise<EvaluationData> {
+  checkCacheSide(options.cacheSide);
+  const scan = scanFolder(options.data);
+  if (scan.images.length === 0) {
+    throw new DataError(
+      `data: expected JPEG, PNG or WebP images in "${scan.root}", got none. Give the folder that holds the images.`,
+      { code: 'EMPTY_FOLDER', file: scan.root },
+    );
+  }
+  const { source, candidates } = candidatesOf(regionsOf(scan), options.splits ?? null, scan.root);
+  const { chosen, labels, notes } = matchClasses(candidates, options.classes, scan.root);
+  const mapped = await openMappedCache({
+    root: scan.root,
+    images: chosen,
+    cacheSide: decoderSide(options.cacheSide),
+    exifOrientation: options.exifOrientation ?? 'apply',
+    cache: options.cache,
+    workers: options.workers,
+    onProgress: options.onProgress,
+    signal: options.signal,
+  });
+  try {
+    const readable: number[] = [];
+    const skipped: SkippedFile[] =
+      source === 'hold-out' ? [] : scan.unreadable.filter((file) => isIn(file.path, source));
+    const numImages = chosen.length + skipped.length;
+    mapped.cache.entries.forEach((entry, index) => {
+      if (entry.reason === null) readable.push(index);
+      else skipped.push({ path: entry.path, reason: entry.reason });
+    });
+    checkUnreadable(skipped, numImages, scan.root);
+    return {
+      images: mapped.makeSet(readable),
+      labels: Int32Array.from(readable, (index) => labels[index]),
+      source,
+      skipped,
+      notes: [...notes, ...skippedNotes(skipped, [])],
+    };
+  } finally {
+    mapped.close();
+  }
+}
+
+function isIn(path: string, source: 'val' | 'all'): boolean {
+  return source === 'all' || path.startsWith('val/');
+}
+
+function candidatesOf(
+  regions: Regions,
+  splits: Splits | null,
+  root: string,
+): { source: EvaluationData['source']; candidates: Candidate[] } {
+  const splitLabels = new Map(splits?.val.map((row) => [nameKey(row.path), row.label]));
+  if (regions.val !== null) {
+    const labelOf = (image: DataImage) => splitLabels.get(nameKey(image.path)) ?? folderBelow(image.path, 'val/');
+    return { source: 'val', candidates: regions.val.map((image) => ({ image, label: labelOf(image) })) };
+  }
+  if (splitLabels.size > 0) {
+    const candidates = regions.pool.flatMap((image) => {
+      const label = splitLabels.get(nameKey(image.path));
+      return label === undefined ? [] : [{ image, label }];
+    });
+    if (candidates.length < splitLabels.size) {
+      const found = new Set(candidates.map(({ image }) => nameKey(image.path)));
+      const missing = [...splitLabels.keys()].filter((path) => !found.has(path));
+      throw new DataError(
+        `data: expected the held-out images of the run in "${root}", got ${missing.length} missing: ${listNames(missing)}. Restore them.`,
+        { code: 'MISSING_IMAGES', file: root },
+      );
+    }
+    return { source: 'hold-out', candidates };
+  }
+  const classFolders = new Set(regions.classFolders);
+  const candidates = regions.pool.map((image) => {
+    const folder = folderBelow(image.path, regions.trainPrefix);
+    return { image, label: folder !== null && classFolders.has(folder) ? folder : null };
+  });
+  return { source: 'all', candidates };
+}
+
+function matchClasses(
+  candidates: readonly Candidate[],
+  classes: readonly string[],
+  root: string,
+): { chosen: DataImage[]; labels: number[]; notes: string[] } {
+  const index = classIndexOf(classes);
+  const chosen: DataImage[] = [];
+  const labels: number[] = [];
+  const unknown = new Set<string>();
+  let numUnknown = 0;
+  for (const { image, label } of candidates) {
+    const found = label === null ? undefined : index.get(nameKey(label));
+    if (found === undefined) {
+      numUnknown++;
+      if (label !== null) unknown.add(label);
+    } else {
+      chosen.push(image);
+      labels.push(found);
+    }
+  }
+  if (chosen.length === 0) {
+    const got = unknown.size === 0 ? 'images without class folders' : `folders ${listNames([...unknown])}`;
+    throw new DataError(
+      `data: expected folders named like the model's classes (${listNames(classes)}) in "${root}", got ${got}. Put the images of each class into a folder of its name.`,
+      { code: unknown.size === 0 ? 'NO_LABELS' : 'UNKNOWN_CLASS', file: root },
+    );
+  }
+  const which = unknown.size > 0 ? `: the model does not know ${listNames([...unknown])}` : ': their class is unknown';
+  const notes = numUnknown > 0 ? [`${numUnknown} image(s) are not measured${which}.`] : [];
+  return { chosen, labels, notes };
+}
+
+/**
+ * The image files that a command line names: files as they are, folders with all images below them in natural order.
+ * @returns paths beginning as given, and files inside folders that cannot be read
+ * @throws DataError NO_SUCH_FILE, NOT_AN_IMAGE, EMPTY_FOLDER
+ */
+export function listImageFiles(given: readonly string[]): { paths: string[]; skipped: SkippedFile[] } {
+  const paths: string[] = [];
+  const skipped: SkippedFile[] = [];
+  for (const path of given) {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) {
+      throw new DataError(
+        `predict: expected an image or a folder, got "${path}", which does not exist. Check the path.`,
+        {
+          code: 'NO_SUCH_FILE',
+          file: path,
+        },
+      );
+    }
+    if (!stats.isDirectory()) {
+      if (kindByName(path) !== 'readable' && kindOfFile(path) === null) {
+        throw new DataError(`predict: expected a JPEG, PNG or WebP image, got "${path}". Convert it first.`, {
+          code: 'NOT_AN_IMAGE',
+          file: path,
+        });
+      }
+      paths.push(path);
+      continue;
+    }
+    const scan = scanFolder(path);
+    if (scan.images.length === 0) {
+      throw new DataError(`predict: expected images in the folder "${path}", got none. Give another folder.`, {
+        code: 'EMPTY_FOLDER',
+        file: path,
+      });
+    }
+    paths.push(...scan.images.map((image) => join(path, image.path)));
+    skipped.push(...scan.unreadable.map((file) => ({ ...file, path: join(path, file.path) })));
+  }
+  return { paths, skipped };
+}
