@@ -239,7 +239,7 @@ export function casesOf(group: string): GoldenCase[] {
 export interface Handler {
   readonly when: (golden: GoldenCase) => boolean;
   readonly run?: (golden: GoldenCase) => void | Promise<void>;
-  readonly variants?: (golden: GoldenCase) => Record<string, () => void | Promise<void>>;
+  readonly variants?: (golden: GoldenCase) => Record<string, (() => void | Promise<void>) | { readonly skip: string }>;
 }
 
 /** Cases that are not checked yet, with the reason that the report shows. */
@@ -269,7 +269,9 @@ export function goldenGroup(group: string, handlers: readonly (Handler | Skip)[]
         const variants = handler.variants?.(golden) ?? {};
         if (handler.run) variants[''] = () => handler.run!(golden);
         for (const [name, body] of Object.entries(variants)) {
-          test(name ? `${golden.id} (${name})` : golden.id, async () => body(), timeoutMs);
+          const title = name ? `${golden.id} (${name})` : golden.id;
+          if (typeof body === 'function') test(title, async () => body(), timeoutMs);
+          else test(title, (context) => context.skip(body.skip));
         }
       }
     }

@@ -1,0 +1,129 @@
+/**
+ * @file Soft assignments of the assignment crops: optional queue in front, Sinkhorn-Knopp, last B rows.
+ * Shapes: B images, D embedding, K prototypes, R queue rows.
+ */
+import { type Collective, cat, noGrad, scope, type Tensor } from '@suave/torch';
+import { AssignmentQueue, queueRows } from './queue.js';
+import { atLeastFloat32, sinkhornKnopp } from './sinkhorn.js';
+
+/** How assignments are made; defaults are the paper's. */
+export interface AssignmentOptions {
+  /** ε of Sinkhorn-Knopp. Default 0.05. */
+  readonly epsilon?: number;
+  /** Rounds of Sinkhorn-Knopp. Default 3. */
+  readonly sinkhornIterations?: number;
+  /**
+   * Past embeddings of all ranks that join the batch in Sinkhorn-Knopp, per assignment crop; reduced to a multiple of
+   * the global batch. 0 = no queue. Default 0; Suave uses 3840.
+   */
+  readonly queueLength?: number;
+  /** Epoch from which the queue is filled. Default 0. */
+  readonly queueStartEpoch?: number;
+  /** Sums over ranks. Default none. */
+  readonly collective?: Collective | null;
+}
+
+/** Scores given embeddings under the current prototypes, one tensor per prototype layer. */
+interface PrototypeScores {
+  prototypeLogits(embeddings: Tensor): Tensor[];
+}
+
+/** Owns the queue and makes the pseudo-labels of a step. */
+export class Assigner {
+  readonly #options: Required<AssignmentOptions>;
+  #queue: AssignmentQueue | null = null;
+
+  constructor(options: AssignmentOptions) {
+    this.#options = {
+      epsilon: options.epsilon ?? 0.05,
+      sinkhornIterations: options.sinkhornIterations ?? 3,
+      queueLength: options.queueLength ?? 0,
+      queueStartEpoch: options.queueStartEpoch ?? 0,
+      collective: options.collective ?? null,
+    };
+  }
+
+  /** The queue, once the first step that may fill it has come. */
+  get queue(): AssignmentQueue | null {
+    return this.#queue;
+  }
+
+  /**
+   * Assignments of one step; labeled rows never come here.
+   * @param embeddings  detached [B, D] per assignment crop; they enter the queue after it was read
+   * @param scores      detached [B, K_i] per prototype layer and assignment crop
+   * @param network     the one that made both: it scores the queue with its current prototypes
+   * @returns           [B, K_i] per prototype layer and assignment crop, rows sum to 1, constants
+   */
+  assign(
+    embeddings: readonly Tensor[],
+    scores: readonly (readonly Tensor[])[],
+    network: PrototypeScores,
+    epoch: number,
+  ): Tensor[][] {
+    return noGrad(() =>
+      scope(() => {
+        const queue = this.#queueFor(embeddings, epoch);
+        const past = queue?.isFull ? embeddings.map((_, crop) => network.prototypeLogits(queue.rows(crop))) : null;
+        const assignments = scores.map((crops, layer) =>
+          crops.map((current, crop) => {
+            const wide = atLeastFloat32(current);
+            if (past === null) return this.#sinkhorn(wide);
+            const queued = atLeastFloat32(past[crop][layer]);
+            return this.#sinkhorn(cat([queued, wide])).narrow(0, queued.shape[0], wide.shape[0]);
+          }),
+        );
+        queue?.push(embeddings);
+        return assignments;
+      }),
+    );
+  }
+
+  #sinkhorn(scores_NK: Tensor): Tensor {
+    const { epsilon, sinkhornIterations, collective } = this.#options;
+    return sinkhornKnopp(scores_NK, { epsilon, iterations: sinkhornIterations, collective });
+  }
+
+  #queueFor(embeddings: readonly Tensor[], epoch: number): AssignmentQueue | null {
+    const { queueLength, queueStartEpoch, collective } = this.#options;
+    if (this.#queue === null && queueLength > 0 && epoch >= queueStartEpoch) {
+      const [newest] = embeddings;
+      const [batch, dim] = newest.shape;
+      const rows = queueRows(queueLength, batch, collective?.worldSize ?? 1);
+      if (rows > 0) this.#queue = emptyQueue(embeddings.length, rows, dim, newest);
+    }
+    return this.#queue;
+  }
+
+  /** The queue's entries; empty before it exists. */
+  state(): Map<string, Tensor> {
+    return this.#queue?.state() ?? new Map();
+  }
+
+  /** Restores the queue, if the state has one. */
+  loadState(state: ReadonlyMap<string, Tensor>, device: string): void {
+    const stored = state.get('queue');
+    if (!stored) return;
+    if (this.#queue === null) {
+      const [crops, rows, dim] = stored.shape;
+      this.#queue = new AssignmentQueue({
+        crops,
+        rows,
+        dim,
+        dtype: stored.dtype === 'float64' ? 'float64' : 'float32',
+        device,
+      });
+    }
+    this.#queue.loadState(state);
+  }
+
+  dispose(): void {
+    this.#queue?.dispose();
+    this.#queue = null;
+  }
+}
+
+function emptyQueue(crops: number, rows: number, dim: number, like: Tensor): AssignmentQueue {
+  const dtype = like.dtype === 'float64' ? 'float64' : 'float32';
+  return new AssignmentQueue({ crops, rows, dim, dtype, device: like.device });
+}

@@ -1,0 +1,20 @@
+/** @file The door of the methods. */
+export { topkAccuracy } from './accuracy.js';
+export { Assigner, type AssignmentOptions } from './assignments.js';
+export {
+  type CrossEntropyOptions,
+  type LossWeights,
+  lossWeights,
+  type MixedWeight,
+  mixedLoss,
+  smoothTargets,
+  softCrossEntropy,
+  swappedLoss,
+} from './losses.js';
+export type { Batch, Method, Progress, StepResult } from './method.js';
+export { MomentumEncoder } from './momentum-encoder.js';
+export { AssignmentQueue, queueRows } from './queue.js';
+export { type SinkhornOptions, sinkhornKnopp } from './sinkhorn.js';
+export { Suave, type SuaveOptions } from './suave/suave.js';
+export { Supervised, type SupervisedOptions } from './supervised/supervised.js';
+export { Swav, type SwavOptions } from './swav/swav.js';

@@ -1,0 +1,74 @@
+/**
+ * @file What a learning method is: a small object that owns its modules and its loss. It knows no file, clock,
+ * progress bar, optimizer or rank; sums over ranks come through `Collective`.
+ * Shapes: L' labeled rows, K classes or prototypes, B unlabeled images, V views and M mixed views of each.
+ */
+import type { nn, Tensor } from '@suave/torch';
+
+/** What one step learns from; either part may be missing where the method allows it. */
+export interface Batch {
+  readonly labeled: {
+    /** [L', C, H, W]: originals first, mixed ones after them. */
+    readonly images: Tensor;
+    /** Floating [L', K], one-hot or mixed. */
+    readonly targets: Tensor;
+    /** Rows that are not mixed. */
+    readonly numOriginal: number;
+  } | null;
+  readonly unlabeled: {
+    /** V + M batches [B, C, s, s] in list order. */
+    readonly views: readonly Tensor[];
+    /** Positions of the M mixed views in `views`. */
+    readonly mixedPositions: readonly number[];
+    /** Weight of the first image of each mixed view; the rest is the image of the reversed batch. */
+    readonly mixedLambdas: readonly number[];
+    /** int64 [B], true classes for metrics only; −1 where unknown. */
+    readonly hiddenLabels: Tensor | null;
+  } | null;
+}
+
+/** Where training stands; `step` and `epoch` count from 0 within the stage. */
+export interface Progress {
+  readonly step: number;
+  readonly epoch: number;
+  readonly stepsPerEpoch: number;
+  readonly epochs: number;
+  readonly totalSteps: number;
+  /** False where nobody will read the metrics of this step, so that they need not be computed. Default true. */
+  readonly monitored?: boolean;
+}
+
+/** The loss with its graph, and what to write down: scalars on the device, detached. */
+export interface StepResult {
+  readonly loss: Tensor;
+  readonly terms: Record<string, Tensor>;
+}
+
+/**
+ * A learning method. One step is: set `schedules` in the optimizer, `step`, backward, `afterBackward`, clip, optimizer,
+ * `afterStep`. The trainer encloses it in one `scope`.
+ */
+export interface Method {
+  /** The network that learns, is checkpointed and handed to the next stage. */
+  readonly model: nn.Module;
+  /** False where `classify` scores clusters that no label names, so that accuracy means nothing. */
+  readonly predictsClasses: boolean;
+  /** T: `softmax(classify(images) / temperature)` are the probabilities that the loss trained. */
+  readonly temperature: number;
+  trainableParameters(): Tensor[];
+  step(batch: Batch, progress: Progress): StepResult;
+  /** Makes the gradients of frozen parts absent. */
+  afterBackward(progress: Progress): void;
+  /** Moves what follows the optimizer's step, as a momentum encoder. */
+  afterStep(progress: Progress): void;
+  /** Values of this step that the optimizer or the log need. */
+  schedules(progress: Progress): Record<string, number>;
+  /** Scores [N, K] of images in eval mode, without gradient; the mode is restored. */
+  classify(images: Tensor): Tensor;
+  /** Everything that a resumed run needs, live tensors by name. */
+  state(): Map<string, Tensor>;
+  loadState(state: ReadonlyMap<string, Tensor>): void;
+  train(): void;
+  eval(): void;
+  dispose(): void;
+}

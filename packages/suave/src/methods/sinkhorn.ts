@@ -1,0 +1,64 @@
+/**
+ * @file Sinkhorn-Knopp in the log domain: soft assignments of samples to prototypes under an equal-share constraint.
+ * Shapes: N samples of this rank, K prototypes.
+ */
+import { type Collective, noGrad, scope, type Tensor } from '@suave/torch';
+import { SuaveError } from '../errors.js';
+
+/** Options of `sinkhornKnopp`. */
+export interface SinkhornOptions {
+  /** Entropy weight, > 0; 0.05 as in SwAV, smaller is sharper. */
+  readonly epsilon?: number;
+  /** Normalisation rounds, ≥ 1; 3 as in SwAV. */
+  readonly iterations?: number;
+  /** Sums over ranks; every rank must bring the same N. */
+  readonly collective?: Collective | null;
+}
+
+/**
+ * Soft cluster targets by Sinkhorn-Knopp, without gradients (SwAV, Eqs. 3–5).
+ *
+ * Each round gives every prototype the same share of all samples of all ranks, then every sample a total of 1. The
+ * constant factors of the paper's form cancel in the last round and are left out. In the log domain nothing overflows
+ * or underflows, so large scores and small epsilon are safe in float32.
+ * @param scores_NK  [N, K] prototype scores before temperature; kept. Half types are widened to float32
+ * @returns          [N, K], rows sum to 1; a new tensor in at least float32. No host synchronization without ranks
+ * @throws SuaveError for a shape that is not a matrix, or options out of range
+ */
+export function sinkhornKnopp(scores_NK: Tensor, options: SinkhornOptions = {}): Tensor {
+  const { epsilon = 0.05, iterations = 3, collective = null } = options;
+  if (scores_NK.rank !== 2) {
+    throw new SuaveError(
+      'SHAPE',
+      `sinkhornKnopp: expected scores [N, K], got [${scores_NK.shape.join(', ')}]. Flatten views first.`,
+    );
+  }
+  if (!(epsilon > 0) || !Number.isInteger(iterations) || iterations < 1) {
+    throw new SuaveError(
+      'OPTION',
+      `sinkhornKnopp: expected epsilon > 0 and iterations ≥ 1, got ${epsilon} and ${iterations}.`,
+    );
+  }
+  return noGrad(() =>
+    scope(() => {
+      let logQ = atLeastFloat32(scores_NK).detach().div(epsilon);
+      for (let i = 1; i < iterations; i++) logQ = logQ.sub(logMass(logQ, collective)).logSoftmax(1);
+      return logQ.sub(logMass(logQ, collective)).softmax(1);
+    }),
+  );
+}
+
+/** Log of each prototype's mass over the samples of all ranks, [1, K]. */
+function logMass(logQ_NK: Tensor, collective: Collective | null): Tensor {
+  if (collective === null || collective.worldSize === 1) return logQ_NK.logsumexp([0], { keepdim: true });
+  const largest = logQ_NK.amax({ dim: [0], keepdim: true });
+  collective.allReduceMax_(largest);
+  const mass = logQ_NK.sub(largest).exp().sum([0], { keepdim: true });
+  collective.allReduceSum_(mass);
+  return mass.log().add(largest);
+}
+
+/** The tensor itself in float32 or float64, else widened to float32: losses and assignments never compute in half types. */
+export function atLeastFloat32(x: Tensor): Tensor {
+  return x.dtype === 'float32' || x.dtype === 'float64' ? x : x.to('float32');
+}

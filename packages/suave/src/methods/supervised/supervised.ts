@@ -1,0 +1,97 @@
+/**
+ * @file Supervised learning from the labeled images alone: the baseline that semi-supervised learning has to beat.
+ * Shapes: L' labeled rows (mixed ones included), K classes.
+ */
+import { noGrad, scope, type Tensor } from '@suave/torch';
+import { SuaveError } from '../../errors.js';
+import type { ClassifierNetwork } from '../../models/index.js';
+import { softCrossEntropy } from '../losses.js';
+import type { Batch, Method, Progress, StepResult } from '../method.js';
+import { labeledTerms } from '../monitoring.js';
+import { prefixed, unprefixed } from '../prototype-method.js';
+
+/** Options of `Supervised`. */
+export interface SupervisedOptions {
+  /** Taken over: `LinearClassifier`, or a `SwavModel` whose prototypes classify. */
+  readonly model: ClassifierNetwork;
+  /** T. Default 1, for a linear classifier; prototypes with unit rows need 0.1. */
+  readonly temperature?: number;
+  /** s. Default 0.01, as in Suave. */
+  readonly labelSmoothing?: number;
+}
+
+/** Cross entropy with label smoothing on labeled rows; unlabeled images in a batch are not looked at. */
+export class Supervised implements Method {
+  readonly model: ClassifierNetwork;
+  readonly predictsClasses = true;
+  readonly temperature: number;
+  readonly #labelSmoothing: number;
+
+  constructor(options: SupervisedOptions) {
+    this.model = options.model;
+    this.temperature = options.temperature ?? 1;
+    this.#labelSmoothing = options.labelSmoothing ?? 0.01;
+  }
+
+  trainableParameters(): Tensor[] {
+    return this.model.parameters();
+  }
+
+  step(batch: Batch, progress: Progress): StepResult {
+    return scope(() => {
+      const { labeled } = batch;
+      if (labeled === null) {
+        throw new SuaveError(
+          'BATCH',
+          'Supervised.step: expected labeled images, got none. Give the batch labeled images.',
+        );
+      }
+      this.model.normalizePrototypes_?.();
+      const scores = this.model.classify(labeled.images);
+      const loss = softCrossEntropy(scores, labeled.targets, {
+        temperature: this.temperature,
+        labelSmoothing: this.#labelSmoothing,
+      });
+      const watched = progress.monitored === false ? {} : labeledTerms(scores.detach(), labeled.targets);
+      return { loss, terms: { loss_labeled: loss.detach(), ...watched } };
+    });
+  }
+
+  afterBackward(_progress: Progress): void {}
+
+  afterStep(_progress: Progress): void {}
+
+  schedules(_progress: Progress): Record<string, number> {
+    return {};
+  }
+
+  classify(images: Tensor): Tensor {
+    const { training } = this.model;
+    this.model.eval();
+    try {
+      return noGrad(() => this.model.classify(images));
+    } finally {
+      this.model.train(training);
+    }
+  }
+
+  state(): Map<string, Tensor> {
+    return prefixed('model.', this.model.stateDict());
+  }
+
+  loadState(state: ReadonlyMap<string, Tensor>): void {
+    this.model.loadStateDict(unprefixed('model.', state));
+  }
+
+  train(): void {
+    this.model.train();
+  }
+
+  eval(): void {
+    this.model.eval();
+  }
+
+  dispose(): void {
+    this.model.dispose();
+  }
+}

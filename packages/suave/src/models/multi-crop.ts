@@ -1,0 +1,56 @@
+/**
+ * @file The multi-resolution forward: one backbone call per run of equally wide inputs, and a layout that says
+ * which rows of the result belong to which input.
+ */
+import { cat, scope, type Tensor } from '@suave/torch';
+
+/** Half-open ranges of consecutive inputs with equal width. */
+export function runsOfEqualWidth(widths: readonly number[]): [from: number, to: number][] {
+  const runs: [number, number][] = [];
+  for (let i = 0; i < widths.length; i++) {
+    const run = runs.at(-1);
+    if (run && widths[i] === widths[i - 1]) run[1] = i + 1;
+    else runs.push([i, i + 1]);
+  }
+  return runs;
+}
+
+/**
+ * Features of a list of image batches of several sizes, in list order (SwAV's multi-crop forward).
+ * Consecutive inputs of equal width share one call, so they share their batch-norm statistics; a width that comes
+ * back later makes a new call.
+ * @param inputs   batches [N_i, C, H_i, W_i], at least one
+ * @param forward  the backbone
+ * @returns        a new tensor [Σ N_i, F]
+ */
+export function multiCropForward(inputs: readonly Tensor[], forward: (images: Tensor) => Tensor): Tensor {
+  return scope(() => {
+    const runs = runsOfEqualWidth(inputs.map((input) => input.shape.at(-1)!));
+    const features = runs.map(([from, to]) => forward(to - from === 1 ? inputs[from] : cat(inputs.slice(from, to))));
+    return features.length === 1 ? features[0] : cat(features);
+  });
+}
+
+/** Which rows of a head's output belong to what: labeled rows first, then `batch` rows per view in list order. */
+export interface RowLayout {
+  /** L': labeled rows, mixed ones included. */
+  readonly numLabeled: number;
+  /** B: rows of one view. */
+  readonly batch: number;
+  /** V + M: views in the list, mixed ones included. */
+  readonly numViews: number;
+  /** L' + B·(V + M). */
+  readonly rows: number;
+}
+
+/** The layout of a step's inputs; views must agree in their number of images. */
+export function rowLayout(numLabeled: number, viewSizes: readonly number[]): RowLayout {
+  const batch = viewSizes[0] ?? 0;
+  const odd = viewSizes.findIndex((size) => size !== batch);
+  if (odd >= 0) {
+    throw new RangeError(
+      `rowLayout: expected ${batch} images in every view, got ${viewSizes[odd]} in view ${odd}. Cut all views from the same images.`,
+    );
+  }
+  return { numLabeled, batch, numViews: viewSizes.length, rows: numLabeled + batch * viewSizes.length };
+}
