@@ -1,0 +1,243 @@
+/**
+ * @file Module: parameters, buffers and child modules found among an object's own properties, in the order in which
+ * they were defined. A property's name is its key in the state dict, so keys equal PyTorch's where the names do.
+ */
+import { setGradients } from '../autograd/gradients.js';
+import { noGrad } from '../autograd/index.js';
+import type { DType } from '../dtype.js';
+import { copy_, detach, to } from '../generated/operators.js';
+import { keep, scope } from '../scope.js';
+import { CheckpointError, listKeys } from '../serialization/checkpoint-error.js';
+import { Tensor } from '../tensor.js';
+
+type Kind = 'parameter' | 'buffer' | 'transient';
+
+const kinds = new WeakMap<Tensor, Kind>();
+
+/**
+ * Makes a tensor a parameter: kept out of every scope, differentiable, found by the module that holds it as a property.
+ * @param tensor  a leaf of a floating-point dtype; the module owns it from now on
+ */
+export function parameter(tensor: Tensor): Tensor {
+  keep(tensor);
+  tensor.requiresGrad = true;
+  kinds.set(tensor, 'parameter');
+  return tensor;
+}
+
+/**
+ * Makes a tensor a buffer: state without gradient, as batch norm's running statistics.
+ * @param tensor      the module owns it from now on
+ * @param persistent  whether it belongs to the state dict; true as in PyTorch
+ */
+export function buffer(tensor: Tensor, { persistent = true }: { persistent?: boolean } = {}): Tensor {
+  keep(tensor);
+  kinds.set(tensor, persistent ? 'buffer' : 'transient');
+  return tensor;
+}
+
+/** Dtype and device of a module's new tensors. */
+export interface TensorPlacement {
+  readonly dtype?: DType;
+  readonly device?: string;
+}
+
+/** A module whose `forward` maps one tensor to one tensor. */
+export type Layer = Module & { forward(x: Tensor): Tensor };
+
+/** What {@link Module.loadStateDict} did not match, with `strict: false`. */
+export interface StateDictDifference {
+  /** Keys of the module that the state lacks. */
+  readonly missing: string[];
+  /** Keys of the state that the module lacks. */
+  readonly unexpected: string[];
+}
+
+/** Base of all modules (PyTorch's nn.Module). Subclasses assign parameters, buffers and modules to own properties. */
+export abstract class Module {
+  /** Whether layers such as batch norm act as in training; see {@link train} and {@link eval}. */
+  training = true;
+
+  /** Own tensors of the given kinds by property name. */
+  *#own(...wanted: Kind[]): Generator<[string, Tensor]> {
+    for (const [name, value] of Object.entries(this)) {
+      if (!(value instanceof Tensor)) continue;
+      const kind = kinds.get(value);
+      if (kind !== undefined && wanted.includes(kind)) yield [name, value];
+    }
+  }
+
+  /** Direct child modules by property name, in definition order. */
+  *namedChildren(): Generator<[string, Module]> {
+    for (const [name, value] of Object.entries(this)) {
+      if (value instanceof Module) yield [name, value];
+      else if (Array.isArray(value) && value.some((element) => element instanceof Module))
+        throw new TypeError(
+          `${this.constructor.name}.${name}: expected a module, got an array of modules. Use ModuleList.`,
+        );
+    }
+  }
+
+  /** This module and all modules below it with their dotted names; the module itself has the empty name. */
+  *namedModules(prefix = ''): Generator<[string, Module]> {
+    yield [prefix, this];
+    for (const [name, child] of this.namedChildren()) yield* child.namedModules(prefix ? `${prefix}.${name}` : name);
+  }
+
+  #collect(unique: boolean, ...wanted: Kind[]): Map<string, Tensor> {
+    const found = new Map<string, Tensor>();
+    const seen = new Set<Tensor>();
+    for (const [prefix, module] of this.namedModules()) {
+      for (const [name, tensor] of module.#own(...wanted)) {
+        if (unique && seen.has(tensor)) continue;
+        seen.add(tensor);
+        found.set(prefix ? `${prefix}.${name}` : name, tensor);
+      }
+    }
+    return found;
+  }
+
+  /** Parameters by state-dict key in PyTorch's order; a shared one appears once, under its first key. */
+  namedParameters(): Map<string, Tensor> {
+    return this.#collect(true, 'parameter');
+  }
+
+  /** Parameters in the order of {@link namedParameters}. */
+  parameters(): Tensor[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** Buffers by key, those outside the state dict included. */
+  namedBuffers(): Map<string, Tensor> {
+    return this.#collect(true, 'buffer', 'transient');
+  }
+
+  /**
+   * Parameters and persistent buffers by PyTorch's keys in PyTorch's order: of each module the parameters, then the
+   * buffers, then its children. The tensors are the live ones: they change with the next step.
+   */
+  stateDict(): Map<string, Tensor> {
+    const state = new Map<string, Tensor>();
+    for (const [prefix, module] of this.namedModules()) {
+      const dotted = prefix ? `${prefix}.` : '';
+      for (const [name, tensor] of module.#own('parameter')) state.set(dotted + name, tensor);
+      for (const [name, tensor] of module.#own('buffer')) state.set(dotted + name, tensor);
+    }
+    return state;
+  }
+
+  /**
+   * Copies values into parameters and buffers, in place, converting dtype and device.
+   * @param state   key → tensor; kept, not modified
+   * @param strict  whether missing and unexpected keys are errors (default); shapes must always fit
+   * @returns       the keys that did not match
+   * @throws CheckpointError when keys (strict) or shapes do not fit; nothing was copied then
+   */
+  loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true }: { strict?: boolean } = {}): StateDictDifference {
+    const own = this.stateDict();
+    const missing = [...own.keys()].filter((key) => !state.has(key));
+    const unexpected = [...state.keys()].filter((key) => !own.has(key));
+    const where = `${this.constructor.name}.loadStateDict`;
+    if (strict && (missing.length > 0 || unexpected.length > 0)) {
+      const problems = [
+        ...(missing.length > 0 ? [`${missing.length} missing (${listKeys(missing)})`] : []),
+        ...(unexpected.length > 0 ? [`${unexpected.length} unexpected (${listKeys(unexpected)})`] : []),
+      ];
+      throw new CheckpointError(
+        'ERR_CHECKPOINT_KEYS',
+        `${where}: expected exactly the module's ${own.size} keys, got ${problems.join(' and ')}. ` +
+          'Load a state of the same architecture, or pass { strict: false }.',
+        { missing, unexpected },
+      );
+    }
+    const pairs: [Tensor, Tensor][] = [];
+    const misfits: string[] = [];
+    for (const [key, target] of own) {
+      const source = state.get(key);
+      if (source === undefined) continue;
+      const expected = target.shape;
+      const got = source.shape;
+      if (expected.length === got.length && expected.every((size, i) => size === got[i])) pairs.push([target, source]);
+      else misfits.push(`${key} [${expected.join(', ')}] from [${got.join(', ')}]`);
+    }
+    if (misfits.length > 0) {
+      throw new CheckpointError(
+        'ERR_CHECKPOINT_SHAPE',
+        `${where}: expected the module's shapes, got other ones: ${listKeys(misfits)}. Load a state of the same architecture and width.`,
+      );
+    }
+    scope(() =>
+      noGrad(() => {
+        for (const [target, source] of pairs) copy_(target, source);
+      }),
+    );
+    return { missing, unexpected };
+  }
+
+  /** Sets the mode of this module and all below it. */
+  train(mode = true): this {
+    for (const [, module] of this.namedModules()) module.training = mode;
+    return this;
+  }
+
+  /** Evaluation mode: the same as `train(false)`. */
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Switches gradients of all parameters on or off. */
+  requiresGrad_(value = true): this {
+    for (const tensor of this.parameters()) tensor.requiresGrad = value;
+    return this;
+  }
+
+  /** Makes all parameters' gradients absent. */
+  zeroGrad(): void {
+    setGradients(this.parameters(), null);
+  }
+
+  /**
+   * Moves parameters and buffers to another dtype or device; only floating-point ones change their dtype. The module
+   * gets new tensors (the old ones are disposed of, gradients are dropped): make optimizers and lists of parameters
+   * after the move.
+   */
+  to(placement: TensorPlacement): this {
+    const moved = new Map<Tensor, Tensor>();
+    for (const [, module] of this.namedModules()) {
+      for (const [name, tensor] of module.#own('parameter', 'buffer', 'transient')) {
+        let target = moved.get(tensor);
+        if (target === undefined) {
+          target = scope(() => noGrad(() => relocate(tensor, placement)));
+          moved.set(tensor, target);
+        }
+        (module as unknown as Record<string, Tensor>)[name] = target;
+      }
+    }
+    for (const [before, after] of moved) if (before !== after) before.dispose();
+    return this;
+  }
+
+  /** Frees all parameters and buffers, of child modules too. */
+  dispose(): void {
+    for (const tensor of this.#collect(true, 'parameter', 'buffer', 'transient').values()) tensor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const FLOATING: ReadonlySet<DType> = new Set<DType>(['float32', 'float64', 'float16', 'bfloat16']);
+
+/** The tensor itself where it already fits, else a kept copy of the same kind. */
+function relocate(tensor: Tensor, { dtype, device }: TensorPlacement): Tensor {
+  const sameDtype = dtype === undefined || dtype === tensor.dtype || !FLOATING.has(tensor.dtype);
+  if (sameDtype && (device === undefined || device === tensor.device)) return tensor;
+  const options = { dtype: sameDtype ? tensor.dtype : dtype, ...(device === undefined ? {} : { device }), copy: true };
+  const copy = to(detach(tensor), options);
+  const kind = kinds.get(tensor)!;
+  if (kind !== 'parameter') return buffer(copy, { persistent: kind === 'buffer' });
+  const { requiresGrad } = tensor;
+  parameter(copy).requiresGrad = requiresGrad;
+  return copy;
+}

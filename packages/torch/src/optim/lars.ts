@@ -1,0 +1,152 @@
+/**
+ * @file LARS in the forms of the published methods. Legend: P parameters of a group that have a gradient; norms and rates
+ * are vectors [P] that never leave the device.
+ */
+import {
+  _foreachAdd,
+  _foreachNorm,
+  add,
+  clampMax,
+  div,
+  logicalAnd,
+  mul,
+  narrow,
+  stack,
+  unbind,
+  where,
+} from '../generated/operators.js';
+import type { Tensor } from '../tensor.js';
+import type { Direction } from './momentum.js';
+import { completeGroups, demand, type ParamGroup, type ParamGroupInput, pick, type Stepped } from './optimizer.js';
+import { MomentumOptimizer } from './sgd.js';
+
+/**
+ * How the local rate is formed.
+ * - `suave`: of SwAV and Suave (LARC without clipping): d = λ·(g + wd·p), λ = η‖p‖/(‖g‖ + wd‖p‖ + eps); where a norm is 0, d = g.
+ * - `paws`: the same rate; groups marked `excluded` take d = g, and the learning rate lies inside the momentum.
+ * - `daino`: of DINO's option: d = (g + wd·p)·η‖p‖/‖g + wd·p‖, the factor 1 where a norm is 0; 1-D tensors take d = g.
+ */
+export type LARSForm = 'suave' | 'paws' | 'daino';
+
+/** A group of LARS; `excluded` ones are neither scaled nor decayed. */
+export interface LARSGroup extends ParamGroup {
+  readonly excluded?: boolean;
+}
+
+/** A group as given by the caller. */
+export interface LARSGroupInput extends ParamGroupInput {
+  readonly excluded?: boolean;
+}
+
+/** Options of {@link LARS}; defaults are those of Suave. */
+export interface LARSOptions {
+  readonly lr: number;
+  /** μ; default 0.9. With 0 there is no buffer. */
+  readonly momentum?: number;
+  /** Default 1e-6. */
+  readonly weightDecay?: number;
+  /** η; default 0.001. */
+  readonly trustCoefficient?: number;
+  /** Default 1e-8; `daino` has none. */
+  readonly eps?: number;
+  readonly dampening?: number;
+  readonly nesterov?: boolean;
+  /** Limits the effective rate to `lr` (LARC): λ ← min(λ/lr, 1). Default false. */
+  readonly clip?: boolean;
+  /** Takes raw gradients for 1-D tensors (biases, norm weights). Default false; `daino` always does. */
+  readonly excludeOneDimensional?: boolean;
+  /** Default `suave`. */
+  readonly form?: LARSForm;
+  /** v ← μ·v − lr·d, p ← p + v instead of p ← p − lr·v. Default: true for `paws`, else false. */
+  readonly lrInMomentum?: boolean;
+}
+
+/** Layer-wise adaptive rate scaling (You et al., 2017); see {@link LARSForm} for the variants. */
+export class LARS extends MomentumOptimizer<LARSGroup> {
+  readonly #form: LARSForm;
+  readonly #trust: number;
+  readonly #eps: number;
+  readonly #clip: boolean;
+  /** Per group and parameter: whether it takes its raw gradient. */
+  readonly #excluded: boolean[][];
+
+  constructor(params: readonly Tensor[] | readonly LARSGroupInput[], options: LARSOptions) {
+    const { lr, momentum = 0.9, weightDecay = 1e-6, trustCoefficient = 0.001, eps = 1e-8 } = options;
+    const { dampening = 0, nesterov = false, clip = false, excludeOneDimensional = false, form = 'suave' } = options;
+    const lrInMomentum = options.lrInMomentum ?? form === 'paws';
+    super(completeGroups<LARSGroupInput>(params, { lr, weightDecay }), { momentum, dampening, nesterov, lrInMomentum });
+    demand(trustCoefficient > 0, 'LARS', 'a trust coefficient above 0', trustCoefficient);
+    demand(form === 'suave' || !clip, 'LARS', `no clipping in the form ${form}`, 'clip');
+    demand(
+      form === 'suave' || (dampening === 0 && !nesterov),
+      'LARS',
+      `no dampening or Nesterov in the form ${form}`,
+      'one',
+    );
+    demand(form !== 'daino' || options.eps === undefined, 'LARS', 'no eps in the form daino', options.eps);
+    demand(
+      form !== 'daino' || !lrInMomentum,
+      'LARS',
+      'the learning rate outside the momentum in the form daino',
+      'inside',
+    );
+    const oneDimensional = excludeOneDimensional || form === 'daino';
+    this.#form = form;
+    this.#trust = trustCoefficient;
+    this.#eps = eps;
+    this.#clip = clip;
+    this.#excluded = this.paramGroups.map((group) =>
+      group.params.map((param) => group.excluded === true || (oneDimensional && param.shape.length === 1)),
+    );
+  }
+
+  protected stepGroup(group: LARSGroup, groupIndex: number, stepped: Stepped): void {
+    const excluded = this.#excluded[groupIndex]!;
+    const positions = stepped.indices.map((_, position) => position);
+    const raw = positions.filter((position) => excluded[stepped.indices[position]!]);
+    if (raw.length > 0) this.momentumStep(groupIndex, group.lr, part(stepped, raw), { gradientScale: null, decay: 0 });
+    if (raw.length === positions.length) return;
+    const scaled =
+      raw.length === 0
+        ? stepped
+        : part(
+            stepped,
+            positions.filter((p) => !excluded[stepped.indices[p]!]),
+          );
+    if (this.#form === 'daino') this.#stepDaino(group, groupIndex, scaled);
+    else this.momentumStep(groupIndex, group.lr, scaled, this.#direction(group, scaled));
+  }
+
+  /** λ·g + λ·wd·p, with 1 and 0 in the place of λ and λ·wd where a norm is 0. */
+  #direction({ lr, weightDecay }: LARSGroup, { params, gradients }: Stepped): Direction {
+    const [paramNorms, gradientNorms] = norms(params, gradients);
+    const decayed = weightDecay === 0 ? gradientNorms : add(gradientNorms, paramNorms, { alpha: weightDecay });
+    let rates = div(mul(paramNorms, this.#trust), add(decayed, this.#eps));
+    if (this.#clip) rates = clampMax(div(rates, lr), 1);
+    const usable = logicalAnd(paramNorms, gradientNorms);
+    return {
+      gradientScale: unbind(where(usable, rates, 1)),
+      decay: weightDecay === 0 ? 0 : unbind(mul(where(usable, rates, 0), weightDecay)),
+    };
+  }
+
+  #stepDaino({ lr, weightDecay }: LARSGroup, groupIndex: number, stepped: Stepped): void {
+    const { params } = stepped;
+    const decayed =
+      weightDecay === 0 ? stepped.gradients : _foreachAdd(stepped.gradients, params, { alpha: weightDecay });
+    const [paramNorms, directionNorms] = norms(params, decayed);
+    const rates = div(mul(paramNorms, this.#trust), directionNorms);
+    const gradientScale = unbind(where(logicalAnd(paramNorms, directionNorms), rates, 1));
+    this.momentumStep(groupIndex, lr, { ...stepped, gradients: decayed }, { gradientScale, decay: 0 });
+  }
+}
+
+/** Euclidean norms of two lists of the same length, as two vectors. */
+function norms(first: Tensor[], second: Tensor[]): [Tensor, Tensor] {
+  const all = stack(_foreachNorm([...first, ...second]));
+  return [narrow(all, 0, 0, first.length), narrow(all, 0, first.length, second.length)];
+}
+
+function part({ indices, params, gradients }: Stepped, positions: readonly number[]): Stepped {
+  return { indices: pick(indices, positions), params: pick(params, positions), gradients: pick(gradients, positions) };
+}
