@@ -1,0 +1,18 @@
+/** @file The door of the data room: DATA in, mapped images with labels out, and which of them make up a batch. */
+export { cacheFolder } from './cache.js';
+export {
+  type DataReport,
+  type LoadedData,
+  type LoadOptions,
+  loadData,
+  loadPlannedData,
+} from './dataset.js';
+export { DecodeError, type DecodeOptions, decodeBytes, decodeFile } from './decode.js';
+export { type DecodeRun, defaultWorkers } from './decode-pool.js';
+export { type EvaluationData, type EvaluationOptions, listImageFiles, loadEvaluationData } from './evaluation-data.js';
+export { decodeImages, type ImageSet } from './image-set.js';
+export { type DataOptions, type DataPlan, listSkipped, planData } from './plan.js';
+export type { RgbImage } from './resize.js';
+export { createSampler, type SampledBatch, type Sampler, type SamplerOptions } from './samplers.js';
+export type { SkippedFile } from './scan.js';
+export { readSplits, type SplitOptions, type Splits, writeSplits } from './splits.js';
