@@ -1,0 +1,192 @@
+#include "environment.h"
+
+#include <c10/util/Exception.h>
+
+#include "invoke.h"
+
+namespace suave {
+
+Environment::Environment() { stack.reserve(64); }
+Environment::~Environment() = default;
+
+napi_valuetype Call::typeOf(size_t index) const {
+  napi_valuetype type = napi_undefined;
+  if (index < argc) napi_typeof(env, argv[index], &type);
+  return type;
+}
+
+bool Call::missing(size_t index) const {
+  const napi_valuetype type = typeOf(index);
+  return type == napi_undefined || type == napi_null;
+}
+
+double Call::number(size_t index, const char* what) const {
+  double value = 0;
+  if (index >= argc || napi_get_value_double(env, argv[index], &value) != napi_ok)
+    throw ArgumentError(std::string(what) + ": expected a number");
+  return value;
+}
+
+bool Call::boolean(size_t index, bool fallback) const {
+  bool value = fallback;
+  if (index < argc) napi_get_value_bool(env, argv[index], &value);
+  return value;
+}
+
+std::string readString(napi_env env, napi_value value, const char* what) {
+  size_t length = 0;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok)
+    throw ArgumentError(std::string(what) + ": expected a string");
+  std::string text(length, '\0');
+  napi_get_value_string_utf8(env, value, &text[0], length + 1, &length);
+  return text;
+}
+
+std::string Call::string(size_t index, const char* what) const {
+  if (index >= argc) throw ArgumentError(std::string(what) + ": expected a string");
+  return readString(env, argv[index], what);
+}
+
+Handle Call::handle(size_t index) const {
+  double value = 0;
+  if (index >= argc || napi_get_value_double(env, argv[index], &value) != napi_ok || !(value > 0))
+    throw ArgumentError("expected a Tensor");
+  return static_cast<Handle>(value);
+}
+
+const at::Tensor& Call::tensor(size_t index) const { return state->slots.get(handle(index)); }
+
+std::vector<int64_t> Call::integers(size_t index, const char* what) const {
+  uint32_t length = 0;
+  if (index >= argc || napi_get_array_length(env, argv[index], &length) != napi_ok)
+    throw ArgumentError(std::string(what) + ": expected an array of integers");
+  std::vector<int64_t> values(length);
+  for (uint32_t i = 0; i < length; ++i) {
+    napi_value element;
+    check(napi_get_element(env, argv[index], i, &element));
+    double value = 0;
+    if (napi_get_value_double(env, element, &value) != napi_ok || value != static_cast<double>(static_cast<int64_t>(value)))
+      throw ArgumentError(std::string(what) + ": expected an array of integers");
+    values[i] = static_cast<int64_t>(value);
+  }
+  return values;
+}
+
+std::vector<at::Tensor> Call::tensors(size_t index, const char* what) const {
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  if (index >= argc || napi_get_typedarray_info(env, argv[index], &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_float64_array)
+    throw ArgumentError(std::string(what) + ": expected a list of Tensors");
+  const double* handles = static_cast<const double*>(data);
+  std::vector<at::Tensor> tensors(length);
+  for (size_t i = 0; i < length; ++i)
+    if (handles[i] != 0) tensors[i] = state->slots.get(static_cast<Handle>(handles[i]));
+  return tensors;
+}
+
+napi_value Call::fromNumber(double value) const {
+  napi_value result;
+  check(napi_create_double(env, value, &result));
+  return result;
+}
+
+napi_value Call::fromBoolean(bool value) const {
+  napi_value result;
+  check(napi_get_boolean(env, value, &result));
+  return result;
+}
+
+napi_value Call::fromString(const std::string& value) const {
+  napi_value result;
+  check(napi_create_string_utf8(env, value.data(), value.size(), &result));
+  return result;
+}
+
+napi_value Call::fromHandles(const std::vector<at::Tensor>& tensors) const {
+  napi_value result;
+  check(napi_create_array_with_length(env, tensors.size(), &result));
+  for (size_t i = 0; i < tensors.size(); ++i)
+    check(napi_set_element(env, result, static_cast<uint32_t>(i), tensors[i].defined() ? adopt(tensors[i]) : fromNumber(0)));
+  return result;
+}
+
+napi_value Call::undefined() const {
+  napi_value result;
+  check(napi_get_undefined(env, &result));
+  return result;
+}
+
+namespace {
+
+constexpr std::pair<const char*, c10::ScalarType> kDtypes[] = {
+    {"float32", at::kFloat}, {"float64", at::kDouble},   {"float16", at::kHalf}, {"bfloat16", at::kBFloat16},
+    {"int64", at::kLong},    {"int32", at::kInt},        {"int16", at::kShort},  {"int8", at::kChar},
+    {"uint8", at::kByte},    {"bool", at::kBool},        {"complex64", at::kComplexFloat},
+    {"complex128", at::kComplexDouble},
+};
+
+/** libtorch's text without its stack of C++ frames. */
+std::string firstParagraph(std::string text) {
+  for (const char* mark : {"\nException raised from", "\nThis exception", "\nTraceback"}) {
+    const size_t at = text.find(mark);
+    if (at != std::string::npos) text.resize(at);
+  }
+  return text;
+}
+
+void throwError(napi_env env, Environment* state, const std::string& code, const std::string& operatorName,
+                const std::string& arguments, const std::string& message) {
+  bool pending = false;
+  napi_is_exception_pending(env, &pending);
+  if (pending) return;
+  napi_value factory = nullptr;
+  if (state->errorFactory != nullptr) napi_get_reference_value(env, state->errorFactory, &factory);
+  if (factory == nullptr) {
+    napi_throw_error(env, code.c_str(), message.c_str());
+    return;
+  }
+  napi_value receiver, error, values[4];
+  napi_get_undefined(env, &receiver);
+  const std::string* texts[4] = {&code, &operatorName, &arguments, &message};
+  for (int i = 0; i < 4; ++i) napi_create_string_utf8(env, texts[i]->data(), texts[i]->size(), &values[i]);
+  if (napi_call_function(env, receiver, factory, 4, values, &error) == napi_ok) napi_throw(env, error);
+}
+
+}  // namespace
+
+c10::ScalarType parseDtype(const std::string& name) {
+  for (const auto& entry : kDtypes)
+    if (name == entry.first) return entry.second;
+  throw ArgumentError("dtype: expected one of float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool, got '" + name + "'");
+}
+
+const char* dtypeName(c10::ScalarType dtype) {
+  for (const auto& entry : kDtypes)
+    if (dtype == entry.second) return entry.first;
+  return c10::toString(dtype);
+}
+
+void throwToJavaScript(napi_env env, Environment* state) {
+  try {
+    throw;
+  } catch (const PendingException&) {
+  } catch (const OperatorError& error) {
+    throwError(env, state, error.code, error.operatorName, error.arguments, firstParagraph(error.what()));
+  } catch (const DisposedError& error) {
+    throwError(env, state, "ERR_TENSOR_DISPOSED", "", "", error.what());
+  } catch (const ArgumentError& error) {
+    throwError(env, state, "ERR_TORCH_ARGUMENT", "", "", error.what());
+  } catch (const c10::Error& error) {
+    throwError(env, state, "ERR_TORCH_OPERATOR", "", "", firstParagraph(error.what_without_backtrace()));
+  } catch (const std::bad_alloc&) {
+    throwError(env, state, "ERR_TORCH_OUT_OF_MEMORY", "", "", "out of memory");
+  } catch (const std::exception& error) {
+    throwError(env, state, "ERR_TORCH", "", "", firstParagraph(error.what()));
+  } catch (...) {
+    throwError(env, state, "ERR_TORCH", "", "", "an unknown C++ exception");
+  }
+}
+
+}  // namespace suave

@@ -1,0 +1,132 @@
+// State of one Node environment (main thread or worker) and the call frame that every exported function receives.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <node_api.h>
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "slots.h"
+
+namespace suave {
+
+struct Plan;
+
+/** Everything the addon knows in one Node environment; nothing is global, so worker threads can load the addon. */
+struct Environment {
+  SlotTable slots;
+  std::vector<Handle> scoped;        // tensors made inside the open scopes, oldest first
+  std::vector<size_t> scopeStarts;   // where each open scope begins in `scoped`
+  std::vector<std::unique_ptr<Plan>> plans;
+  std::vector<c10::IValue> stack;    // reused by every operator call
+  std::unordered_map<uint32_t, at::Generator> generators;
+  std::unordered_map<uint32_t, std::shared_ptr<void>> objects;  // process groups and the like
+  uint32_t nextId = 1;
+  napi_ref errorFactory = nullptr;
+
+  Environment();
+  ~Environment();
+
+  /** Stores a result; inside a scope the innermost one will free it. */
+  Handle adopt(at::Tensor tensor) {
+    const Handle handle = slots.put(std::move(tensor));
+    if (!scopeStarts.empty()) scoped.push_back(handle);
+    return handle;
+  }
+};
+
+/** A value from JavaScript that does not fit: reported as a usage error with this text. */
+struct ArgumentError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/** An operator of libtorch failed; carries what the message needs. */
+struct OperatorError : std::runtime_error {
+  OperatorError(std::string op, std::string args, const std::string& message, std::string errorCode = "ERR_TORCH_OPERATOR")
+      : std::runtime_error(message), operatorName(std::move(op)), arguments(std::move(args)), code(std::move(errorCode)) {}
+  std::string operatorName;
+  std::string arguments;
+  std::string code;
+};
+
+/** A JavaScript exception is already pending. */
+struct PendingException {};
+
+/** One call from JavaScript: arguments, and conversions that throw on misuse. */
+class Call {
+ public:
+  static constexpr size_t kMaxArguments = 64;
+
+  Call(napi_env callEnv, napi_callback_info info) : env(callEnv) {
+    void* data = nullptr;
+    argc = kMaxArguments;
+    napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+    state = static_cast<Environment*>(data);
+  }
+
+  napi_env env;
+  Environment* state;
+  size_t argc;
+  napi_value argv[kMaxArguments];
+
+  void check(napi_status status) const {
+    if (status != napi_ok) throw PendingException{};
+  }
+
+  napi_valuetype typeOf(size_t index) const;
+  bool missing(size_t index) const;
+  double number(size_t index, const char* what) const;
+  bool boolean(size_t index, bool fallback) const;
+  std::string string(size_t index, const char* what) const;
+  const at::Tensor& tensor(size_t index) const;
+  Handle handle(size_t index) const;
+  std::vector<int64_t> integers(size_t index, const char* what) const;
+  /** A Float64Array of handles; 0 gives an undefined tensor. */
+  std::vector<at::Tensor> tensors(size_t index, const char* what) const;
+
+  napi_value fromNumber(double value) const;
+  napi_value fromBoolean(bool value) const;
+  napi_value fromString(const std::string& value) const;
+  napi_value fromHandles(const std::vector<at::Tensor>& tensors) const;
+  napi_value adopt(at::Tensor tensor) const { return fromNumber(static_cast<double>(state->adopt(std::move(tensor)))); }
+  napi_value undefined() const;
+};
+
+std::string readString(napi_env env, napi_value value, const char* what);
+c10::ScalarType parseDtype(const std::string& name);
+const char* dtypeName(c10::ScalarType dtype);
+
+/** Turns every C++ exception into a typed JavaScript error. */
+void throwToJavaScript(napi_env env, Environment* state);
+
+template <napi_value (*Body)(Call&)>
+napi_value guarded(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  try {
+    return Body(call);
+  } catch (...) {
+    throwToJavaScript(env, call.state);
+    return nullptr;
+  }
+}
+
+/** A function of the addon, as its file registers it. */
+struct Export {
+  const char* name;
+  napi_callback callback;
+};
+
+using Exports = std::vector<Export>;
+
+Exports operatorExports();
+Exports tensorExports();
+Exports autogradExports();
+Exports scopeExports();
+Exports runtimeExports();
+Exports glooExports();
+
+}  // namespace suave

@@ -1,0 +1,47 @@
+// Operator calls through the boxed dispatcher: a conversion plan per operator, made once from its schema.
+#pragma once
+
+#include "environment.h"
+
+namespace suave {
+
+/** What a schema's argument accepts from JavaScript. */
+enum class Kind : uint8_t {
+  Tensor,
+  TensorList,
+  OptionalTensorList,
+  Scalar,
+  ScalarList,
+  Int,
+  IntList,
+  Float,
+  FloatList,
+  Bool,
+  BoolList,
+  String,
+  StringList,
+  Device,
+  Generator,
+  Unsupported,
+};
+
+struct ArgumentPlan {
+  std::string name;
+  Kind kind = Kind::Unsupported;
+  bool optional = false;
+  bool required = false;      // no default and not optional
+  int32_t listSize = 0;       // N of int[N]: a single number fills it
+  int32_t schemaIndex = -1;   // -1: the loaded libtorch has no such argument
+};
+
+/** How one operator is called: positions of the JavaScript call mapped to the loaded schema by argument name. */
+struct Plan {
+  explicit Plan(c10::OperatorHandle handle) : op(std::move(handle)) {}
+  c10::OperatorHandle op;
+  std::string name;
+  std::vector<ArgumentPlan> arguments;
+  std::vector<c10::IValue> defaults;  // one for each argument of the loaded schema
+  std::vector<bool> needed;           // by schema index: must be given
+};
+
+}  // namespace suave

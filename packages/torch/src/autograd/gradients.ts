@@ -1,0 +1,52 @@
+/** @file Gradients of many tensors in one native call. */
+import { type Handle, native } from '../native.js';
+import { handlesOf, type Tensor, wrapOptional } from '../tensor.js';
+
+/** The accumulated gradient of each parameter, null where it is absent; one native call. The tensors belong to the current scope. */
+export function gradientsOf(parameters: readonly Tensor[]): (Tensor | null)[] {
+  return native.gradients(handlesOf(parameters)).map(wrapOptional);
+}
+
+/** Sets, or with null removes, the gradient of every parameter; one native call. */
+export function setGradients(parameters: readonly Tensor[], gradients: readonly (Tensor | null)[] | null): void {
+  native.setGradients(handlesOf(parameters), gradients === null ? null : handlesOf(gradients));
+}
+
+/** Turns recording on or off for many leaves; one native call. */
+export function setRequiresGrad(tensors: readonly Tensor[], value: boolean): void {
+  native.setRequiresGrad(handlesOf(tensors), value);
+}
+
+/** What `grad` can be asked for. */
+export interface GradOptions {
+  /** Seeds, one for each output; ones for scalars by default. */
+  gradOutputs?: readonly Tensor[];
+  /** Keep the graph for another backward; the value of `createGraph` by default. */
+  retainGraph?: boolean;
+  /** Record the gradients themselves, for higher derivatives. */
+  createGraph?: boolean;
+  /** Give null for an input that no output depends on, instead of an error. */
+  allowUnused?: boolean;
+}
+
+/**
+ * Gradients of the sum of `outputs` with respect to `inputs` (PyTorch `torch.autograd.grad`); nothing is accumulated.
+ * @returns one for each input; null only with `allowUnused`
+ * @throws TorchError when an input is unused and `allowUnused` is off
+ */
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  options: GradOptions = {},
+): (Tensor | null)[] {
+  const list = (value: Tensor | readonly Tensor[]) => (Array.isArray(value) ? value : [value]) as readonly Tensor[];
+  const handles: Handle[] = native.grad(
+    handlesOf(list(outputs)),
+    handlesOf(list(inputs)),
+    handlesOf(options.gradOutputs ?? []),
+    options.retainGraph ?? options.createGraph ?? false,
+    options.createGraph ?? false,
+    options.allowUnused ?? false,
+  );
+  return handles.map(wrapOptional);
+}

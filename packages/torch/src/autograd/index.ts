@@ -1,0 +1,3 @@
+/** @file Door of automatic differentiation. */
+export { type GradOptions, grad, gradientsOf, setGradients, setRequiresGrad } from './gradients.js';
+export { autocast, enableGrad, isGradEnabled, noGrad } from './modes.js';

@@ -1,0 +1,36 @@
+/** @file Random number generators that an operator can be given instead of the global one. */
+import type { Device } from './dtype.js';
+import { native } from './native.js';
+
+const finalization = new FinalizationRegistry<number>((id) => native.generatorDispose(id));
+
+/** A stream of random numbers of its own (PyTorch `torch.Generator`). */
+export class Generator {
+  /** @internal */
+  readonly id: number;
+
+  constructor(options: { seed?: number; device?: Device } = {}) {
+    this.id = native.generatorCreate(options.device ?? 'cpu', options.seed ?? 0);
+    finalization.register(this, this.id);
+  }
+
+  /** Starts the stream of `seed` from its beginning. @throws ArgumentError after `dispose()` */
+  manualSeed(seed: number): this {
+    native.generatorSeed(this.id, seed);
+    return this;
+  }
+
+  /** Frees the generator; doing it twice is harmless. */
+  dispose(): void {
+    native.generatorDispose(this.id);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Seeds libtorch's own generators on every device (PyTorch `torch.manual_seed`); a non-negative integer below 2^53. */
+export function manualSeed(seed: number): void {
+  native.manualSeed(seed);
+}

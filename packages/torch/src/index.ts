@@ -1,0 +1,42 @@
+/**
+ * @file The door of @suave/torch: libtorch for TypeScript.
+ * @example
+ * import * as torch from '@suave/torch';
+ * const x = torch.tensor([[1, 2], [3, 4]], { requiresGrad: true });
+ * torch.scope(() => x.mul(x).sum().backward());
+ * console.log(x.grad?.toArray()); // [[2, 4], [6, 8]]
+ */
+import './generated/methods.js';
+
+export * from './autograd/index.js';
+export * from './distributed/index.js';
+export {
+  type Device,
+  type DType,
+  dtypeOf,
+  type Layout,
+  type MemoryFormat,
+  type Scalar,
+  type TypedArray,
+  type TypedArrays,
+} from './dtype.js';
+export {
+  ArgumentError,
+  DisposedTensorError,
+  LibtorchNotFoundError,
+  MissingOperatorError,
+  OutOfMemoryError,
+  ShapeError,
+  TorchError,
+} from './errors.js';
+export * from './generated/operators.js';
+export * from './generated/out.js';
+export { Generator, manualSeed } from './generator.js';
+export { at, type Index, type Slice, slice } from './indexing.js';
+export * as nn from './nn/index.js';
+export { has, loadLibrary, type OperatorValue, operatorLibraryPath, ops } from './operators.js';
+export * as optim from './optim/index.js';
+export { cuda, getNumThreads, libtorchInfo, libtorchVersion, setNumThreads } from './runtime.js';
+export { keep, liveTensors, scope } from './scope.js';
+export * from './serialization/index.js';
+export { fromBytes, fromTypedArray, type NestedArray, Tensor, type TensorOptions, tensor } from './tensor.js';

@@ -1,0 +1,104 @@
+/** @file What the generated operators share: ids resolved at first use, choosing between overloads, wrapping results. */
+import { MissingOperatorError } from './errors.js';
+import { OPERATORS } from './generated/table.js';
+import { type Handle, native } from './native.js';
+import { handlesOf, Tensor, wrap, wrapOptional } from './tensor.js';
+
+const ids = new Int32Array(OPERATORS.length).fill(-1);
+
+function resolve(index: number): number {
+  const [name, argumentNames] = OPERATORS[index]!.split(':') as [string, string];
+  const [base, overload = ''] = name.split('.') as [string, string?];
+  const found = native.resolve(`aten::${base}`, overload, argumentNames === '' ? [] : argumentNames.split(','));
+  if (found < 0) throw new MissingOperatorError(`aten::${name}`, native.version());
+  ids[index] = found;
+  return found;
+}
+
+/** The addon's id of an entry of the table. @throws MissingOperatorError when the loaded libtorch lacks it */
+export function id(index: number): number {
+  const known = ids[index]!;
+  return known >= 0 ? known : resolve(index);
+}
+
+export function handleOrNull(tensor: Tensor | null | undefined): Handle | null | undefined {
+  return tensor === null || tensor === undefined ? tensor : tensor.handle;
+}
+
+export function listOrNull(tensors: readonly (Tensor | null)[] | null | undefined): Float64Array | null | undefined {
+  return tensors === null || tensors === undefined ? tensors : handlesOf(tensors);
+}
+
+export function wrapAll(handles: unknown): Tensor[] {
+  return (handles as Handle[]).map(wrap);
+}
+
+/** Several results by kind: T tensor (null where there is none), L list of tensors, V value. */
+export function results(values: unknown, kinds: string): unknown[] {
+  return (values as unknown[]).map((value, i) => {
+    if (kinds[i] === 'T') return wrapOptional(value as Handle);
+    return kinds[i] === 'L' ? wrapAll(value) : value;
+  });
+}
+
+export function isScalar(value: unknown): boolean {
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean';
+}
+
+export function isTensorList(value: unknown): boolean {
+  return Array.isArray(value) && (value.length === 0 || value[0] instanceof Tensor || value[0] === null);
+}
+
+export function isNumberList(value: unknown, orNumber: boolean): boolean {
+  return Array.isArray(value) ? !(value[0] instanceof Tensor) : orNumber && typeof value === 'number';
+}
+
+export function isOptions(value: unknown): boolean {
+  return value === undefined || (typeof value === 'object' && value !== null && !(value instanceof Tensor) && !Array.isArray(value));
+}
+
+/** Whether every option given is known to an overload and of its kind; `accepted` lists `name:kind`. */
+export function accepts(options: Record<string, unknown> | undefined, accepted: string): boolean {
+  if (options === undefined) return true;
+  const kinds = new Map(accepted.split(' ').map((entry) => entry.split(':') as [string, string]));
+  for (const [name, value] of Object.entries(options)) {
+    const kind = kinds.get(name);
+    if (kind === undefined) return false;
+    if (value === undefined || value === null) continue;
+    const fits = {
+      T: value instanceof Tensor,
+      L: isTensorList(value),
+      N: isNumberList(value, true),
+      S: isScalar(value),
+      I: typeof value === 'number' || typeof value === 'bigint',
+      B: typeof value === 'boolean',
+      G: typeof value === 'object',
+      s: typeof value === 'string',
+    }[kind[0]!];
+    if (fits !== true) return false;
+  }
+  return true;
+}
+
+/** Puts functions whose first argument is a tensor onto its prototype. */
+export function installMethods(
+  functions: Record<string, (...values: unknown[]) => unknown>,
+  names: readonly string[],
+): void {
+  for (const name of names) {
+    const body = functions[name]!;
+    const method =
+      body.length <= 3
+        ? function (this: Tensor, a?: unknown, b?: unknown) {
+            return body(this, a, b);
+          }
+        : body.length <= 6
+          ? function (this: Tensor, a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown) {
+              return body(this, a, b, c, d, e);
+            }
+          : function (this: Tensor, ...rest: unknown[]) {
+              return body(this, ...rest);
+            };
+    Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true });
+  }
+}
