@@ -26,7 +26,7 @@ const has = (golden: GoldenCase, ...names: string[]) => names.every((name) => na
 
 goldenGroup('04', [
   {
-    when: (golden) => golden.has('schedule') && has(golden, 'warmup_teacher_temp', 'teacher_temp'),
+    when: (golden) => golden.names().includes('schedule') && has(golden, 'warmup_teacher_temp', 'teacher_temp'),
     run: (golden) => {
       const law: optim.TeacherTemperature = {
         warmup: golden.number('warmup_teacher_temp'),
@@ -40,7 +40,7 @@ goldenGroup('04', [
     },
   },
   {
-    when: (golden) => golden.has('schedule') && has(golden, 'base_value', 'niter_per_ep'),
+    when: (golden) => golden.names().includes('schedule') && has(golden, 'base_value', 'niter_per_ep'),
     run: (golden) =>
       schedule(golden, {
         base: 'base_value',
@@ -50,7 +50,7 @@ goldenGroup('04', [
       }),
   },
   {
-    when: (golden) => golden.has('schedule') && has(golden, 'base_lr', 'iters_per_epoch'),
+    when: (golden) => golden.names().includes('schedule') && has(golden, 'base_lr', 'iters_per_epoch'),
     run: (golden) =>
       schedule(golden, { base: 'base_lr', final: 'final_lr', perEpoch: 'iters_per_epoch', start: 'start_warmup' }),
   },
@@ -71,7 +71,7 @@ goldenGroup('04', [
   },
   {
     // The gradients of the small transformer come with a later issue; the patch embedding's is stored before clipping.
-    when: (golden) => typeof golden.params.clip === 'number' && golden.has('grad_before_patch_embed'),
+    when: (golden) => typeof golden.params.clip === 'number' && golden.names().includes('grad_before_patch_embed'),
     variants: (golden) => ({
       'the stored gradient': () =>
         scope(() => {

@@ -22,7 +22,7 @@ async function inProcesses(worldSize: number, address: string, body: string): Pr
     path,
     `import * as torch from ${JSON.stringify(pathToFileURL(dist).href)};
 const rank = Number(process.argv[2]);
-const group = new torch.GlooGroup({ address: ${JSON.stringify(address)}, rank, worldSize: ${worldSize}, timeoutSeconds: 30 });
+const group = new torch.GlooGroup({ address: ${JSON.stringify(address)}, rank, worldSize: ${worldSize}, timeoutSeconds: 90 });
 const result = [];
 ${body}
 group.dispose();

@@ -18,8 +18,8 @@ export function emaUpdate_(target: readonly Tensor[], source: readonly Tensor[],
   if (target.length === 0 || momentum === 1) return;
   scope(() =>
     noGrad(() => {
-      _foreachMul_([...target], momentum);
-      _foreachAdd_([...target], [...source], { alpha: 1 - momentum });
+      _foreachMul_(target, momentum);
+      _foreachAdd_(target, source, { alpha: 1 - momentum });
     }),
   );
 }
