@@ -4,12 +4,7 @@
  */
 import { grad, keep, nn, oneHot, scope, type Tensor, zeros } from '@suave/torch';
 import { lossWeights, softCrossEntropy } from '../../packages/suave/src/methods/index.js';
-import {
-  normalizeRows_,
-  type PrototypeNetwork,
-  rowLayout,
-  type SwavOutput,
-} from '../../packages/suave/src/models/index.js';
+import { normalizeRows_, type PrototypeNetwork, type SwavOutput } from '../../packages/suave/src/models/index.js';
 import { type GoldenCase, goldenGroup } from './harness.js';
 import { RecordingSuave } from './recording-suave.js';
 import { toTensor } from './tensors.js';
@@ -53,7 +48,7 @@ class GivenNetwork extends nn.Module implements PrototypeNetwork {
     const [logits] = this.prototypeLogits(embedding);
     this.#logits = keep(logits);
     const sizes = inputs.map((input) => input.shape[0]);
-    const layout = rowLayout(numLabeled, numLabeled > 0 ? sizes.slice(1) : sizes);
+    const layout = { numLabeled, viewRows: numLabeled > 0 ? sizes.slice(1) : sizes };
     return { features: embedding, embeddings: embedding, logits: [logits], online, layout };
   }
 

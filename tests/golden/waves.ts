@@ -13,7 +13,9 @@ export function nameHash(name: string): number {
 /** `sin(0.37 i + 0.11 h)`. */
 export function waveSin(name: string, count: number): Float64Array {
   const h = nameHash(name);
-  return Float64Array.from({ length: count }, (_, i) => Math.sin(0.37 * i + 0.11 * h));
+  const wave = new Float64Array(count);
+  for (let i = 0; i < count; i++) wave[i] = Math.sin(0.37 * i + 0.11 * h);
+  return wave;
 }
 
 /** A 32-bit mix of index and name hash, in [−1, 1): full rank, exact on every platform. */
@@ -39,21 +41,27 @@ export type Fill = 'sin' | 'hash';
 export function fillValues(name: string, shape: readonly number[], fill: Fill): Float32Array {
   const count = shape.reduce((product, size) => product * size, 1);
   if (name.endsWith('num_batches_tracked')) return new Float32Array(count);
-  const s = fill === 'sin' ? waveSin(name, count) : waveHash(name, count);
-  return Float32Array.from(s, fillRule(name, shape, fill, count));
+  const wave = fill === 'sin' ? waveSin(name, count) : waveHash(name, count);
+  const { offset, scale, absolute } = fillRule(name, shape, fill, count);
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i++) values[i] = offset + scale * (absolute ? Math.abs(wave[i]) : wave[i]);
+  return values;
 }
 
-function fillRule(name: string, shape: readonly number[], fill: Fill, count: number): (s: number) => number {
-  if (name.endsWith('running_mean')) return (s) => 0.05 * s;
-  if (name.endsWith('running_var')) return (s) => 1 + 0.3 * Math.abs(s);
-  if (name.endsWith('weight_g')) return (s) => 1 + 0.1 * s;
-  if (name.endsWith('cls_token') || name.endsWith('pos_embed')) return (s) => 0.02 * s;
-  if (name.endsWith('bias')) return (s) => 0.05 * s;
-  if (shape.length >= 2) {
-    const scale = (fill === 'hash' ? 2 : 1) / Math.sqrt(count / shape[0]!);
-    return (s) => scale * s;
-  }
-  return (s) => 1 + 0.1 * s;
+/** `offset + scale·s`, or `offset + scale·|s|`. */
+function fillRule(
+  name: string,
+  shape: readonly number[],
+  fill: Fill,
+  count: number,
+): { offset: number; scale: number; absolute?: boolean } {
+  if (name.endsWith('running_mean')) return { offset: 0, scale: 0.05 };
+  if (name.endsWith('running_var')) return { offset: 1, scale: 0.3, absolute: true };
+  if (name.endsWith('weight_g')) return { offset: 1, scale: 0.1 };
+  if (name.endsWith('cls_token') || name.endsWith('pos_embed')) return { offset: 0, scale: 0.02 };
+  if (name.endsWith('bias')) return { offset: 0, scale: 0.05 };
+  if (shape.length >= 2) return { offset: 0, scale: (fill === 'hash' ? 2 : 1) / Math.sqrt(count / shape[0]) };
+  return { offset: 1, scale: 0.1 };
 }
 
 /** `Σ values · waveHash(name)` in float64. */

@@ -3,7 +3,7 @@
  * queue and an optional momentum encoder, frozen parts, and the state of all of it. Only the losses differ.
  * Shapes: L' labeled rows, B unlabeled images, V + M views, K prototypes.
  */
-import { type Collective, noGrad, optim, scope, setGradients, split, type Tensor } from '@suave/torch';
+import { type Collective, chunk, noGrad, optim, scope, setGradients, type Tensor } from '@suave/torch';
 import { CheckpointError, SuaveError } from '../errors.js';
 import type { PrototypeNetwork, RowLayout, SwavOutput } from '../models/index.js';
 import { Assigner, type AssignmentOptions } from './assignments.js';
@@ -125,6 +125,13 @@ export abstract class PrototypeMethod implements Method {
           `got ${plain.length} and ${mixed.size} mixed. Set the views of the recipe accordingly.`,
       );
     }
+    const rows = unlabeled.views.map((view) => view.shape[0]);
+    if (rows.some((count) => count !== rows[0])) {
+      throw new SuaveError(
+        'BATCH',
+        `${this.constructor.name}.step: expected the same images in every view, got ${rows.join(', ')} of them.`,
+      );
+    }
     return plain;
   }
 
@@ -191,10 +198,10 @@ export abstract class PrototypeMethod implements Method {
   }
 }
 
-/** The unlabeled rows of a head's output, one [B, …] tensor per view in list order. */
-export function splitViews(rows: Tensor, layout: RowLayout): Tensor[] {
-  const { numLabeled, batch, numViews } = layout;
-  return split(numLabeled === 0 ? rows : rows.narrow(0, numLabeled, batch * numViews), batch);
+/** The unlabeled rows of a head's output, one [B, …] tensor per view in list order; all views have the same number of rows. */
+export function splitViews(rows: Tensor, { numLabeled, viewRows }: RowLayout): Tensor[] {
+  const unlabeled = numLabeled === 0 ? rows : rows.narrow(0, numLabeled, viewRows[0] * viewRows.length);
+  return chunk(unlabeled, viewRows.length);
 }
 
 /** A map with a prefix before every key. */

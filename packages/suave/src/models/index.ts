@@ -11,7 +11,7 @@ export {
   selectWeights,
   unwrapKeys,
 } from './loading.js';
-export { multiCropForward, type RowLayout, rowLayout, runsOfEqualWidth } from './multi-crop.js';
+export { multiCropForward, type RowLayout, runsOfEqualWidth } from './multi-crop.js';
 export { type BackboneOptions, backboneNames, createBackbone } from './registry.js';
 export type { BlockKind, FloatType, Placement } from './residual-blocks.js';
 export { ResNet, type ResNetOptions, type Stem } from './resnet.js';

@@ -31,26 +31,10 @@ export function multiCropForward(inputs: readonly Tensor[], forward: (images: Te
   });
 }
 
-/** Which rows of a head's output belong to what: labeled rows first, then `batch` rows per view in list order. */
+/** Which rows of a head's output belong to what: labeled rows first, then the rows of each view in list order. */
 export interface RowLayout {
   /** L': labeled rows, mixed ones included. */
   readonly numLabeled: number;
-  /** B: rows of one view. */
-  readonly batch: number;
-  /** V + M: views in the list, mixed ones included. */
-  readonly numViews: number;
-  /** L' + B·(V + M). */
-  readonly rows: number;
-}
-
-/** The layout of a step's inputs; views must agree in their number of images. */
-export function rowLayout(numLabeled: number, viewSizes: readonly number[]): RowLayout {
-  const batch = viewSizes[0] ?? 0;
-  const odd = viewSizes.findIndex((size) => size !== batch);
-  if (odd >= 0) {
-    throw new RangeError(
-      `rowLayout: expected ${batch} images in every view, got ${viewSizes[odd]} in view ${odd}. Cut all views from the same images.`,
-    );
-  }
-  return { numLabeled, batch, numViews: viewSizes.length, rows: numLabeled + batch * viewSizes.length };
+  /** Rows of each of the V + M views, mixed ones included; B each in a training step. */
+  readonly viewRows: readonly number[];
 }

@@ -1,6 +1,6 @@
 /**
  * @file The network of SwAV and Suave: backbone, projection head, prototypes, and online heads that only watch.
- * Shapes: L' labeled rows, B images per view, V+M views, N = L' + B·(V+M) rows, F features, D embedding, K prototypes.
+ * Shapes: L' labeled rows, N rows of all inputs, F features, D embedding, K prototypes.
  * State-dict keys are those of the published checkpoints, without a prefix for the backbone.
  */
 import { nn, scope, type Tensor } from '@suave/torch';
@@ -15,7 +15,7 @@ import {
   ProjectionHead,
   PrototypeLayers,
 } from './heads.js';
-import { multiCropForward, type RowLayout, rowLayout } from './multi-crop.js';
+import { multiCropForward, type RowLayout } from './multi-crop.js';
 import type { Placement } from './residual-blocks.js';
 
 /** What a forward over a step's inputs gives; rows as `layout` says. */
@@ -150,7 +150,7 @@ export class SwavModel extends nn.Module implements PrototypeNetwork {
   forward(inputs: readonly Tensor[], numLabeled = 0): SwavOutput {
     return scope(() => {
       const sizes = inputs.map((input) => input.shape[0]);
-      const layout = rowLayout(numLabeled, numLabeled > 0 ? sizes.slice(1) : sizes);
+      const layout = { numLabeled, viewRows: numLabeled > 0 ? sizes.slice(1) : sizes };
       const features = multiCropForward(inputs, (images) => this.#backbone.forward(images));
       const { hidden, output } = this.projection_head?.project(features) ?? { hidden: [], output: features };
       const embeddings = this.#normalize ? normalizedRows(output) : output;

@@ -64,7 +64,7 @@ export class Suave extends PrototypeMethod {
       const views = splitViews(logProbs, output.layout);
       const weights = lossWeights(
         {
-          batch: output.layout.batch,
+          batch: output.layout.viewRows[0],
           views: plain.length,
           labeled: numLabeled,
           mixedViews: unlabeled.mixedPositions.length,
