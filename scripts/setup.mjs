@@ -10,6 +10,7 @@ import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BuildError, buildAll } from '../packages/torch/scripts/build-native.mjs';
+import { alone } from './lib/lock.mjs';
 import { ensureNpmPackages } from './lib/npm-packages.mjs';
 import { ask, root, SetupError, say } from './lib/process.mjs';
 import { ensureSystemPackages } from './lib/system-packages.mjs';
@@ -25,10 +26,9 @@ const roles = ['start', 'test', 'bench'];
 export function setUp(role) {
   const began = performance.now();
   const system = ensureSystemPackages(role);
-  const packages = ensureNpmPackages();
-  const native = buildAll({ libtorch: system.libtorch, log: say });
-  const typescript = ensureTypeScript();
-  if (!(system.didWork || packages || native || typescript)) return;
+  const steps = [ensureNpmPackages, () => buildAll({ libtorch: system.libtorch, log: say }), ensureTypeScript];
+  const didWork = alone(() => steps.map((step) => step()));
+  if (!system.didWork && !didWork.includes(true)) return;
 
   const version = ask('npx', ['--no-install', 'suave', '--version']);
   if (version === null) {
