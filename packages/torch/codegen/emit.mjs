@@ -53,10 +53,11 @@ function convert(type, value) {
   return value;
 }
 
-/** Positional arguments are those without a default; the others live in one options object. */
+/** Positional arguments are those without a default; the others, and keyword arguments that may be null, live in one options object. */
 export function shapeOfCall(schema) {
-  const positional = schema.arguments.filter((argument) => argument.required);
-  const options = schema.arguments.filter((argument) => !argument.required);
+  const isPositional = ({ required, keywordOnly, type }) => required && !(keywordOnly && type.optional);
+  const positional = schema.arguments.filter(isPositional);
+  const options = schema.arguments.filter((argument) => !isPositional(argument));
   return { positional, options };
 }
 

@@ -5198,83 +5198,83 @@ export function dist(a0?: any, a1?: any, a2?: any): any {
   return wrap((a2 === undefined ? native.invoke(id(1333), a0.handle, a1.handle) : native.invoke(id(1333), a0.handle, a1.handle, a2.p)) as number);
 }
 
-/** `aten::div.Tensor_mode`, `aten::div.Tensor`, `aten::div.Scalar_mode`, `aten::div.Scalar` */
-export function div(self: Tensor, other: Tensor, roundingMode: string | null): Tensor;
+/** `aten::div.Tensor`, `aten::div.Tensor_mode`, `aten::div.Scalar`, `aten::div.Scalar_mode` */
 export function div(self: Tensor, other: Tensor): Tensor;
-export function div(self: Tensor, other: Scalar, roundingMode: string | null): Tensor;
+export function div(self: Tensor, other: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function div(self: Tensor, other: Scalar): Tensor;
+export function div(self: Tensor, other: Scalar, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function div(a0?: any, a1?: any, a2?: any): any {
-  if (a1 instanceof Tensor && (a2 == null || typeof a2 === 'string')) {
-    return wrap((native.invoke(id(1335), a0.handle, a1.handle, a2)) as number);
+  if (a1 instanceof Tensor && accepts(a2, '')) {
+    return wrap((native.invoke(id(1335), a0.handle, a1.handle)) as number);
   }
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    return wrap((native.invoke(id(1336), a0.handle, a1.handle)) as number);
+  if (a1 instanceof Tensor) {
+    return wrap((a2 === undefined ? native.invoke(id(1336), a0.handle, a1.handle) : native.invoke(id(1336), a0.handle, a1.handle, a2.roundingMode)) as number);
   }
-  if ((a2 == null || typeof a2 === 'string')) {
-    return wrap((native.invoke(id(1337), a0.handle, a1, a2)) as number);
+  if (accepts(a2, '')) {
+    return wrap((native.invoke(id(1337), a0.handle, a1)) as number);
   }
-  return wrap((native.invoke(id(1338), a0.handle, a1)) as number);
+  return wrap((a2 === undefined ? native.invoke(id(1338), a0.handle, a1) : native.invoke(id(1338), a0.handle, a1, a2.roundingMode)) as number);
 }
 
-/** `aten::div_.Tensor_mode`, `aten::div_.Tensor`, `aten::div_.Scalar_mode`, `aten::div_.Scalar` */
-export function div_(self: Tensor, other: Tensor, roundingMode: string | null): Tensor;
+/** `aten::div_.Tensor`, `aten::div_.Tensor_mode`, `aten::div_.Scalar`, `aten::div_.Scalar_mode` */
 export function div_(self: Tensor, other: Tensor): Tensor;
-export function div_(self: Tensor, other: Scalar, roundingMode: string | null): Tensor;
+export function div_(self: Tensor, other: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function div_(self: Tensor, other: Scalar): Tensor;
+export function div_(self: Tensor, other: Scalar, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function div_(a0?: any, a1?: any, a2?: any): any {
-  if (a1 instanceof Tensor && (a2 == null || typeof a2 === 'string')) {
-    native.invokeVoid(id(1343), a0.handle, a1.handle, a2);
+  if (a1 instanceof Tensor && accepts(a2, '')) {
+    native.invokeVoid(id(1343), a0.handle, a1.handle);
     return a0;
   }
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    native.invokeVoid(id(1344), a0.handle, a1.handle);
+  if (a1 instanceof Tensor) {
+    a2 === undefined ? native.invokeVoid(id(1344), a0.handle, a1.handle) : native.invokeVoid(id(1344), a0.handle, a1.handle, a2.roundingMode);
     return a0;
   }
-  if ((a2 == null || typeof a2 === 'string')) {
-    native.invokeVoid(id(1345), a0.handle, a1, a2);
+  if (accepts(a2, '')) {
+    native.invokeVoid(id(1345), a0.handle, a1);
     return a0;
   }
-  native.invokeVoid(id(1346), a0.handle, a1);
+  a2 === undefined ? native.invokeVoid(id(1346), a0.handle, a1) : native.invokeVoid(id(1346), a0.handle, a1, a2.roundingMode);
   return a0;
 }
 
-/** `aten::divide.Tensor_mode`, `aten::divide.Tensor`, `aten::divide.Scalar_mode`, `aten::divide.Scalar` */
-export function divide(self: Tensor, other: Tensor, roundingMode: string | null): Tensor;
+/** `aten::divide.Tensor`, `aten::divide.Tensor_mode`, `aten::divide.Scalar`, `aten::divide.Scalar_mode` */
 export function divide(self: Tensor, other: Tensor): Tensor;
-export function divide(self: Tensor, other: Scalar, roundingMode: string | null): Tensor;
+export function divide(self: Tensor, other: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function divide(self: Tensor, other: Scalar): Tensor;
+export function divide(self: Tensor, other: Scalar, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function divide(a0?: any, a1?: any, a2?: any): any {
-  if (a1 instanceof Tensor && (a2 == null || typeof a2 === 'string')) {
-    return wrap((native.invoke(id(1347), a0.handle, a1.handle, a2)) as number);
+  if (a1 instanceof Tensor && accepts(a2, '')) {
+    return wrap((native.invoke(id(1347), a0.handle, a1.handle)) as number);
   }
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    return wrap((native.invoke(id(1348), a0.handle, a1.handle)) as number);
+  if (a1 instanceof Tensor) {
+    return wrap((a2 === undefined ? native.invoke(id(1348), a0.handle, a1.handle) : native.invoke(id(1348), a0.handle, a1.handle, a2.roundingMode)) as number);
   }
-  if ((a2 == null || typeof a2 === 'string')) {
-    return wrap((native.invoke(id(1349), a0.handle, a1, a2)) as number);
+  if (accepts(a2, '')) {
+    return wrap((native.invoke(id(1349), a0.handle, a1)) as number);
   }
-  return wrap((native.invoke(id(1350), a0.handle, a1)) as number);
+  return wrap((a2 === undefined ? native.invoke(id(1350), a0.handle, a1) : native.invoke(id(1350), a0.handle, a1, a2.roundingMode)) as number);
 }
 
-/** `aten::divide_.Tensor_mode`, `aten::divide_.Tensor`, `aten::divide_.Scalar_mode`, `aten::divide_.Scalar` */
-export function divide_(self: Tensor, other: Tensor, roundingMode: string | null): Tensor;
+/** `aten::divide_.Tensor`, `aten::divide_.Tensor_mode`, `aten::divide_.Scalar`, `aten::divide_.Scalar_mode` */
 export function divide_(self: Tensor, other: Tensor): Tensor;
-export function divide_(self: Tensor, other: Scalar, roundingMode: string | null): Tensor;
+export function divide_(self: Tensor, other: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function divide_(self: Tensor, other: Scalar): Tensor;
+export function divide_(self: Tensor, other: Scalar, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function divide_(a0?: any, a1?: any, a2?: any): any {
-  if (a1 instanceof Tensor && (a2 == null || typeof a2 === 'string')) {
-    native.invokeVoid(id(1353), a0.handle, a1.handle, a2);
+  if (a1 instanceof Tensor && accepts(a2, '')) {
+    native.invokeVoid(id(1353), a0.handle, a1.handle);
     return a0;
   }
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    native.invokeVoid(id(1354), a0.handle, a1.handle);
+  if (a1 instanceof Tensor) {
+    a2 === undefined ? native.invokeVoid(id(1354), a0.handle, a1.handle) : native.invokeVoid(id(1354), a0.handle, a1.handle, a2.roundingMode);
     return a0;
   }
-  if ((a2 == null || typeof a2 === 'string')) {
-    native.invokeVoid(id(1355), a0.handle, a1, a2);
+  if (accepts(a2, '')) {
+    native.invokeVoid(id(1355), a0.handle, a1);
     return a0;
   }
-  native.invokeVoid(id(1356), a0.handle, a1);
+  a2 === undefined ? native.invokeVoid(id(1356), a0.handle, a1) : native.invokeVoid(id(1356), a0.handle, a1, a2.roundingMode);
   return a0;
 }
 
@@ -8978,86 +8978,86 @@ export function rad2deg_(a0?: any): any {
 
 /** `aten::rand`, `aten::rand.generator` */
 export function rand(size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function rand(size: number | readonly number[], generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function rand(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function rand(size: number | readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function rand(a0?: any, a1?: any): any {
+  if (accepts(a1, 'dtype:s layout:s device:s pinMemory:B')) {
     return wrap((a1 === undefined ? native.invoke(id(2391), a0) : native.invoke(id(2391), a0, a1.dtype, a1.layout, a1.device, a1.pinMemory)) as number);
   }
-  return wrap((a2 === undefined ? native.invoke(id(2392), a0, a1?.id) : native.invoke(id(2392), a0, a1?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
+  return wrap((a1 === undefined ? native.invoke(id(2392), a0) : native.invoke(id(2392), a0, a1.generator?.id, a1.dtype, a1.layout, a1.device, a1.pinMemory)) as number);
 }
 
 /** `aten::rand_like`, `aten::rand_like.generator` */
 export function randLike(self: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randLike(self: Tensor, generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randLike(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function randLike(self: Tensor, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function randLike(a0?: any, a1?: any): any {
+  if (accepts(a1, 'dtype:s layout:s device:s pinMemory:B memoryFormat:s')) {
     return wrap((a1 === undefined ? native.invoke(id(2393), a0.handle) : native.invoke(id(2393), a0.handle, a1.dtype, a1.layout, a1.device, a1.pinMemory, a1.memoryFormat)) as number);
   }
-  return wrap((a2 === undefined ? native.invoke(id(2394), a0.handle, a1?.id) : native.invoke(id(2394), a0.handle, a1?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory, a2.memoryFormat)) as number);
+  return wrap((a1 === undefined ? native.invoke(id(2394), a0.handle) : native.invoke(id(2394), a0.handle, a1.generator?.id, a1.dtype, a1.layout, a1.device, a1.pinMemory, a1.memoryFormat)) as number);
 }
 
-/** `aten::randint`, `aten::randint.generator`, `aten::randint.low_generator`, `aten::randint.low` */
+/** `aten::randint`, `aten::randint.generator`, `aten::randint.low`, `aten::randint.low_generator` */
 export function randint(high: number, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function randint(high: number, size: number | readonly number[], generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function randint(low: number, high: number, size: number | readonly number[], generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function randint(high: number, size: number | readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
 export function randint(low: number, high: number, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function randint(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (isNumberList(a1, true) && isOptions(a2)) {
+export function randint(low: number, high: number, size: number | readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function randint(a0?: any, a1?: any, a2?: any, a3?: any): any {
+  if (isNumberList(a1, true) && isOptions(a2) && accepts(a2, 'dtype:s layout:s device:s pinMemory:B')) {
     return wrap((a2 === undefined ? native.invoke(id(2399), a0, a1) : native.invoke(id(2399), a0, a1, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
   }
-  if (isNumberList(a1, true) && (a2 == null || a2 instanceof Generator) && isOptions(a3)) {
-    return wrap((a3 === undefined ? native.invoke(id(2400), a0, a1, a2?.id) : native.invoke(id(2400), a0, a1, a2?.id, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  if (isNumberList(a1, true) && isOptions(a2)) {
+    return wrap((a2 === undefined ? native.invoke(id(2400), a0, a1) : native.invoke(id(2400), a0, a1, a2.generator?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
   }
-  if ((a3 == null || a3 instanceof Generator)) {
-    return wrap((a4 === undefined ? native.invoke(id(2401), a0, a1, a2, a3?.id) : native.invoke(id(2401), a0, a1, a2, a3?.id, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
+  if (accepts(a3, 'dtype:s layout:s device:s pinMemory:B')) {
+    return wrap((a3 === undefined ? native.invoke(id(2401), a0, a1, a2) : native.invoke(id(2401), a0, a1, a2, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
   }
-  return wrap((a3 === undefined ? native.invoke(id(2402), a0, a1, a2) : native.invoke(id(2402), a0, a1, a2, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  return wrap((a3 === undefined ? native.invoke(id(2402), a0, a1, a2) : native.invoke(id(2402), a0, a1, a2, a3.generator?.id, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
 }
 
-/** `aten::randint_like.Tensor_generator`, `aten::randint_like.Tensor`, `aten::randint_like`, `aten::randint_like.low_generator_dtype`, `aten::randint_like.generator`, `aten::randint_like.low_dtype` */
-export function randintLike(self: Tensor, high: Tensor, generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+/** `aten::randint_like.Tensor`, `aten::randint_like.Tensor_generator`, `aten::randint_like`, `aten::randint_like.low_dtype`, `aten::randint_like.low_generator_dtype`, `aten::randint_like.generator` */
 export function randintLike(self: Tensor, high: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function randintLike(self: Tensor, high: Tensor, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function randintLike(self: Tensor, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randintLike(self: Tensor, low: number, high: number, generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randintLike(self: Tensor, high: number, generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function randintLike(self: Tensor, low: number, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randintLike(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (a1 instanceof Tensor && (a2 == null || a2 instanceof Generator) && isOptions(a3)) {
-    return wrap((a3 === undefined ? native.invoke(id(2403), a0.handle, a1.handle, a2?.id) : native.invoke(id(2403), a0.handle, a1.handle, a2?.id, a3.dtype, a3.layout, a3.device, a3.pinMemory, a3.memoryFormat)) as number);
+export function randintLike(self: Tensor, low: number, high: number, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function randintLike(self: Tensor, high: number, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function randintLike(a0?: any, a1?: any, a2?: any, a3?: any): any {
+  if (a1 instanceof Tensor && isOptions(a2) && accepts(a2, 'dtype:s layout:s device:s pinMemory:B memoryFormat:s')) {
+    return wrap((a2 === undefined ? native.invoke(id(2403), a0.handle, a1.handle) : native.invoke(id(2403), a0.handle, a1.handle, a2.dtype, a2.layout, a2.device, a2.pinMemory, a2.memoryFormat)) as number);
   }
   if (a1 instanceof Tensor && isOptions(a2)) {
-    return wrap((a2 === undefined ? native.invoke(id(2404), a0.handle, a1.handle) : native.invoke(id(2404), a0.handle, a1.handle, a2.dtype, a2.layout, a2.device, a2.pinMemory, a2.memoryFormat)) as number);
+    return wrap((a2 === undefined ? native.invoke(id(2404), a0.handle, a1.handle) : native.invoke(id(2404), a0.handle, a1.handle, a2.generator?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory, a2.memoryFormat)) as number);
   }
-  if (isOptions(a2)) {
+  if (isOptions(a2) && accepts(a2, 'dtype:s layout:s device:s pinMemory:B memoryFormat:s')) {
     return wrap((a2 === undefined ? native.invoke(id(2405), a0.handle, a1) : native.invoke(id(2405), a0.handle, a1, a2.dtype, a2.layout, a2.device, a2.pinMemory, a2.memoryFormat)) as number);
   }
-  if (typeof a2 === 'number' && (a3 == null || a3 instanceof Generator)) {
-    return wrap((a4 === undefined ? native.invoke(id(2406), a0.handle, a1, a2, a3?.id) : native.invoke(id(2406), a0.handle, a1, a2, a3?.id, a4.dtype, a4.layout, a4.device, a4.pinMemory, a4.memoryFormat)) as number);
+  if (typeof a2 === 'number' && accepts(a3, 'dtype:s layout:s device:s pinMemory:B memoryFormat:s')) {
+    return wrap((a3 === undefined ? native.invoke(id(2406), a0.handle, a1, a2) : native.invoke(id(2406), a0.handle, a1, a2, a3.dtype, a3.layout, a3.device, a3.pinMemory, a3.memoryFormat)) as number);
   }
-  if ((a2 == null || a2 instanceof Generator)) {
-    return wrap((a3 === undefined ? native.invoke(id(2407), a0.handle, a1, a2?.id) : native.invoke(id(2407), a0.handle, a1, a2?.id, a3.dtype, a3.layout, a3.device, a3.pinMemory, a3.memoryFormat)) as number);
+  if (typeof a2 === 'number') {
+    return wrap((a3 === undefined ? native.invoke(id(2407), a0.handle, a1, a2) : native.invoke(id(2407), a0.handle, a1, a2, a3.generator?.id, a3.dtype, a3.layout, a3.device, a3.pinMemory, a3.memoryFormat)) as number);
   }
-  return wrap((a3 === undefined ? native.invoke(id(2408), a0.handle, a1, a2) : native.invoke(id(2408), a0.handle, a1, a2, a3.dtype, a3.layout, a3.device, a3.pinMemory, a3.memoryFormat)) as number);
+  return wrap((a2 === undefined ? native.invoke(id(2408), a0.handle, a1) : native.invoke(id(2408), a0.handle, a1, a2.generator?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory, a2.memoryFormat)) as number);
 }
 
 /** `aten::randn`, `aten::randn.generator` */
 export function randn(size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function randn(size: number | readonly number[], generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function randn(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function randn(size: number | readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function randn(a0?: any, a1?: any): any {
+  if (accepts(a1, 'dtype:s layout:s device:s pinMemory:B')) {
     return wrap((a1 === undefined ? native.invoke(id(2419), a0) : native.invoke(id(2419), a0, a1.dtype, a1.layout, a1.device, a1.pinMemory)) as number);
   }
-  return wrap((a2 === undefined ? native.invoke(id(2420), a0, a1?.id) : native.invoke(id(2420), a0, a1?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
+  return wrap((a1 === undefined ? native.invoke(id(2420), a0) : native.invoke(id(2420), a0, a1.generator?.id, a1.dtype, a1.layout, a1.device, a1.pinMemory)) as number);
 }
 
 /** `aten::randn_like`, `aten::randn_like.generator` */
 export function randnLike(self: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randnLike(self: Tensor, generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randnLike(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function randnLike(self: Tensor, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function randnLike(a0?: any, a1?: any): any {
+  if (accepts(a1, 'dtype:s layout:s device:s pinMemory:B memoryFormat:s')) {
     return wrap((a1 === undefined ? native.invoke(id(2421), a0.handle) : native.invoke(id(2421), a0.handle, a1.dtype, a1.layout, a1.device, a1.pinMemory, a1.memoryFormat)) as number);
   }
-  return wrap((a2 === undefined ? native.invoke(id(2422), a0.handle, a1?.id) : native.invoke(id(2422), a0.handle, a1?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory, a2.memoryFormat)) as number);
+  return wrap((a1 === undefined ? native.invoke(id(2422), a0.handle) : native.invoke(id(2422), a0.handle, a1.generator?.id, a1.dtype, a1.layout, a1.device, a1.pinMemory, a1.memoryFormat)) as number);
 }
 
 /** `aten::random`, `aten::random.from`, `aten::random.to` */
@@ -9093,12 +9093,12 @@ export function random_(a0?: any, a1?: any, a2?: any, a3?: any): any {
 
 /** `aten::randperm`, `aten::randperm.generator` */
 export function randperm(n: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function randperm(n: number, generator: Generator | null, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function randperm(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function randperm(n: number, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function randperm(a0?: any, a1?: any): any {
+  if (accepts(a1, 'dtype:s layout:s device:s pinMemory:B')) {
     return wrap((a1 === undefined ? native.invoke(id(2436), a0) : native.invoke(id(2436), a0, a1.dtype, a1.layout, a1.device, a1.pinMemory)) as number);
   }
-  return wrap((a2 === undefined ? native.invoke(id(2437), a0, a1?.id) : native.invoke(id(2437), a0, a1?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
+  return wrap((a1 === undefined ? native.invoke(id(2437), a0) : native.invoke(id(2437), a0, a1.generator?.id, a1.dtype, a1.layout, a1.device, a1.pinMemory)) as number);
 }
 
 /** `aten::range`, `aten::range.step` */
@@ -9957,12 +9957,12 @@ export function softshrinkBackward(a0?: any, a1?: any, a2?: any): any {
 
 /** `aten::sort`, `aten::sort.stable` */
 export function sort(self: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function sort(self: Tensor, stable: boolean | null, options?: { dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function sort(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function sort(self: Tensor, options?: { stable?: boolean | null | undefined; dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
+export function sort(a0?: any, a1?: any): any {
+  if (accepts(a1, 'dim:I descending:B')) {
     return results(a1 === undefined ? native.invoke(id(2665), a0.handle) : native.invoke(id(2665), a0.handle, a1.dim, a1.descending), 'TT');
   }
-  return results(a2 === undefined ? native.invoke(id(2666), a0.handle, a1) : native.invoke(id(2666), a0.handle, a1, a2.dim, a2.descending), 'TT');
+  return results(a1 === undefined ? native.invoke(id(2666), a0.handle) : native.invoke(id(2666), a0.handle, a1.stable, a1.dim, a1.descending), 'TT');
 }
 
 /** `aten::sparse_bsc_tensor.ccol_row_value_size`, `aten::sparse_bsc_tensor.ccol_row_value` */

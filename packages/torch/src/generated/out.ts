@@ -2975,38 +2975,38 @@ export function distOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
   return a2;
 }
 
-/** `aten::div.out`, `aten::div.out_mode`, `aten::div.Scalar_out`, `aten::div.Scalar_mode_out` */
+/** `aten::div.out`, `aten::div.out_mode`, `aten::div.Scalar_mode_out`, `aten::div.Scalar_out` */
 export function divOut(self: Tensor, other: Tensor, out: Tensor): Tensor;
-export function divOut(self: Tensor, other: Tensor, roundingMode: string | null, out: Tensor): Tensor;
+export function divOut(self: Tensor, other: Tensor, out: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
+export function divOut(self: Tensor, other: Scalar, out: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function divOut(self: Tensor, other: Scalar, out: Tensor): Tensor;
-export function divOut(self: Tensor, other: Scalar, roundingMode: string | null, out: Tensor): Tensor;
 export function divOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a1 instanceof Tensor && a2 instanceof Tensor && isOptions(a3)) {
+  if (a1 instanceof Tensor && accepts(a3, '')) {
     native.invokeVoid(id(1339), a0.handle, a1.handle, a2.handle);
     return a2;
   }
-  if (a1 instanceof Tensor && (a2 == null || typeof a2 === 'string') && a3 instanceof Tensor) {
-    native.invokeVoid(id(1340), a0.handle, a1.handle, a2, a3.handle);
-    return a3;
-  }
-  if (a2 instanceof Tensor && isOptions(a3)) {
-    native.invokeVoid(id(1341), a0.handle, a1, a2.handle);
+  if (a1 instanceof Tensor) {
+    a3 === undefined ? native.invokeVoid(id(1340), a0.handle, a1.handle, a2.handle) : native.invokeVoid(id(1340), a0.handle, a1.handle, a2.handle, a3.roundingMode);
     return a2;
   }
-  native.invokeVoid(id(1342), a0.handle, a1, a2, a3.handle);
-  return a3;
+  if (accepts(a3, 'roundingMode:s')) {
+    a3 === undefined ? native.invokeVoid(id(1341), a0.handle, a1, a2.handle) : native.invokeVoid(id(1341), a0.handle, a1, a2.handle, a3.roundingMode);
+    return a2;
+  }
+  native.invokeVoid(id(1342), a0.handle, a1, a2.handle);
+  return a2;
 }
 
 /** `aten::divide.out`, `aten::divide.out_mode` */
 export function divideOut(self: Tensor, other: Tensor, out: Tensor): Tensor;
-export function divideOut(self: Tensor, other: Tensor, roundingMode: string | null, out: Tensor): Tensor;
+export function divideOut(self: Tensor, other: Tensor, out: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
 export function divideOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a2 instanceof Tensor && isOptions(a3)) {
+  if (accepts(a3, '')) {
     native.invokeVoid(id(1351), a0.handle, a1.handle, a2.handle);
     return a2;
   }
-  native.invokeVoid(id(1352), a0.handle, a1.handle, a2, a3.handle);
-  return a3;
+  a3 === undefined ? native.invokeVoid(id(1352), a0.handle, a1.handle, a2.handle) : native.invokeVoid(id(1352), a0.handle, a1.handle, a2.handle, a3.roundingMode);
+  return a2;
 }
 
 /** `aten::dot.out` */
@@ -5636,106 +5636,106 @@ export function rad2degOut(a0?: any, a1?: any): any {
   return a1;
 }
 
-/** `aten::rand_like.out`, `aten::rand_like.generator_out` */
+/** `aten::rand_like.generator_out`, `aten::rand_like.out` */
+export function randLikeOut(self: Tensor, out: Tensor, options?: { generator?: Generator | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function randLikeOut(self: Tensor, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randLikeOut(self: Tensor, generator: Generator | null, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randLikeOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    a2 === undefined ? native.invokeVoid(id(2395), a0.handle, a1.handle) : native.invokeVoid(id(2395), a0.handle, a1.handle, a2.memoryFormat);
+export function randLikeOut(a0?: any, a1?: any, a2?: any): any {
+  if (accepts(a2, 'generator:G memoryFormat:s')) {
+    a2 === undefined ? native.invokeVoid(id(2395), a0.handle, a1.handle) : native.invokeVoid(id(2395), a0.handle, a1.handle, a2.generator?.id, a2.memoryFormat);
     return a1;
   }
-  a3 === undefined ? native.invokeVoid(id(2396), a0.handle, a1?.id, a2.handle) : native.invokeVoid(id(2396), a0.handle, a1?.id, a2.handle, a3.memoryFormat);
-  return a2;
+  a2 === undefined ? native.invokeVoid(id(2396), a0.handle, a1.handle) : native.invokeVoid(id(2396), a0.handle, a1.handle, a2.memoryFormat);
+  return a1;
 }
 
-/** `aten::rand.out`, `aten::rand.generator_out` */
+/** `aten::rand.generator_out`, `aten::rand.out` */
+export function randOut(size: number | readonly number[], out: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
 export function randOut(size: number | readonly number[], out: Tensor): Tensor;
-export function randOut(size: number | readonly number[], generator: Generator | null, out: Tensor): Tensor;
 export function randOut(a0?: any, a1?: any, a2?: any): any {
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    native.invokeVoid(id(2397), a0, a1.handle);
+  if (accepts(a2, 'generator:G')) {
+    a2 === undefined ? native.invokeVoid(id(2397), a0, a1.handle) : native.invokeVoid(id(2397), a0, a1.handle, a2.generator?.id);
     return a1;
   }
-  native.invokeVoid(id(2398), a0, a1?.id, a2.handle);
-  return a2;
+  native.invokeVoid(id(2398), a0, a1.handle);
+  return a1;
 }
 
-/** `aten::randint_like.Tensor_out`, `aten::randint_like.Tensor_generator_out`, `aten::randint_like.out`, `aten::randint_like.generator_out`, `aten::randint_like.low_dtype_out`, `aten::randint_like.low_generator_dtype_out` */
+/** `aten::randint_like.Tensor_generator_out`, `aten::randint_like.Tensor_out`, `aten::randint_like.generator_out`, `aten::randint_like.out`, `aten::randint_like.low_dtype_out`, `aten::randint_like.low_generator_dtype_out` */
+export function randintLikeOut(self: Tensor, high: Tensor, out: Tensor, options?: { generator?: Generator | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function randintLikeOut(self: Tensor, high: Tensor, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randintLikeOut(self: Tensor, high: Tensor, generator: Generator | null, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function randintLikeOut(self: Tensor, high: number, out: Tensor, options?: { generator?: Generator | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function randintLikeOut(self: Tensor, high: number, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randintLikeOut(self: Tensor, high: number, generator: Generator | null, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function randintLikeOut(self: Tensor, low: number, high: number, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randintLikeOut(self: Tensor, low: number, high: number, generator: Generator | null, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randintLikeOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
-  if (a1 instanceof Tensor && a2 instanceof Tensor && isOptions(a3)) {
-    a3 === undefined ? native.invokeVoid(id(2409), a0.handle, a1.handle, a2.handle) : native.invokeVoid(id(2409), a0.handle, a1.handle, a2.handle, a3.memoryFormat);
+export function randintLikeOut(self: Tensor, low: number, high: number, out: Tensor, options?: { generator?: Generator | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function randintLikeOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
+  if (a1 instanceof Tensor && a2 instanceof Tensor && isOptions(a3) && accepts(a3, 'generator:G memoryFormat:s')) {
+    a3 === undefined ? native.invokeVoid(id(2409), a0.handle, a1.handle, a2.handle) : native.invokeVoid(id(2409), a0.handle, a1.handle, a2.handle, a3.generator?.id, a3.memoryFormat);
     return a2;
   }
-  if (a1 instanceof Tensor && (a2 == null || a2 instanceof Generator) && a3 instanceof Tensor && isOptions(a4)) {
-    a4 === undefined ? native.invokeVoid(id(2410), a0.handle, a1.handle, a2?.id, a3.handle) : native.invokeVoid(id(2410), a0.handle, a1.handle, a2?.id, a3.handle, a4.memoryFormat);
-    return a3;
+  if (a1 instanceof Tensor && a2 instanceof Tensor && isOptions(a3)) {
+    a3 === undefined ? native.invokeVoid(id(2410), a0.handle, a1.handle, a2.handle) : native.invokeVoid(id(2410), a0.handle, a1.handle, a2.handle, a3.memoryFormat);
+    return a2;
+  }
+  if (a2 instanceof Tensor && isOptions(a3) && accepts(a3, 'generator:G memoryFormat:s')) {
+    a3 === undefined ? native.invokeVoid(id(2411), a0.handle, a1, a2.handle) : native.invokeVoid(id(2411), a0.handle, a1, a2.handle, a3.generator?.id, a3.memoryFormat);
+    return a2;
   }
   if (a2 instanceof Tensor && isOptions(a3)) {
-    a3 === undefined ? native.invokeVoid(id(2411), a0.handle, a1, a2.handle) : native.invokeVoid(id(2411), a0.handle, a1, a2.handle, a3.memoryFormat);
+    a3 === undefined ? native.invokeVoid(id(2412), a0.handle, a1, a2.handle) : native.invokeVoid(id(2412), a0.handle, a1, a2.handle, a3.memoryFormat);
     return a2;
   }
-  if ((a2 == null || a2 instanceof Generator) && a3 instanceof Tensor && isOptions(a4)) {
-    a4 === undefined ? native.invokeVoid(id(2412), a0.handle, a1, a2?.id, a3.handle) : native.invokeVoid(id(2412), a0.handle, a1, a2?.id, a3.handle, a4.memoryFormat);
-    return a3;
-  }
-  if (a3 instanceof Tensor && isOptions(a4)) {
+  if (accepts(a4, 'memoryFormat:s')) {
     a4 === undefined ? native.invokeVoid(id(2413), a0.handle, a1, a2, a3.handle) : native.invokeVoid(id(2413), a0.handle, a1, a2, a3.handle, a4.memoryFormat);
     return a3;
   }
-  a5 === undefined ? native.invokeVoid(id(2414), a0.handle, a1, a2, a3?.id, a4.handle) : native.invokeVoid(id(2414), a0.handle, a1, a2, a3?.id, a4.handle, a5.memoryFormat);
-  return a4;
+  a4 === undefined ? native.invokeVoid(id(2414), a0.handle, a1, a2, a3.handle) : native.invokeVoid(id(2414), a0.handle, a1, a2, a3.handle, a4.generator?.id, a4.memoryFormat);
+  return a3;
 }
 
-/** `aten::randint.out`, `aten::randint.generator_out`, `aten::randint.low_out`, `aten::randint.low_generator_out` */
+/** `aten::randint.generator_out`, `aten::randint.out`, `aten::randint.low_generator_out`, `aten::randint.low_out` */
+export function randintOut(high: number, size: number | readonly number[], out: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
 export function randintOut(high: number, size: number | readonly number[], out: Tensor): Tensor;
-export function randintOut(high: number, size: number | readonly number[], generator: Generator | null, out: Tensor): Tensor;
+export function randintOut(low: number, high: number, size: number | readonly number[], out: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
 export function randintOut(low: number, high: number, size: number | readonly number[], out: Tensor): Tensor;
-export function randintOut(low: number, high: number, size: number | readonly number[], generator: Generator | null, out: Tensor): Tensor;
 export function randintOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (isNumberList(a1, true) && a2 instanceof Tensor && isOptions(a3)) {
-    native.invokeVoid(id(2415), a0, a1, a2.handle);
+  if (isNumberList(a1, true) && a2 instanceof Tensor && isOptions(a3) && accepts(a3, 'generator:G')) {
+    a3 === undefined ? native.invokeVoid(id(2415), a0, a1, a2.handle) : native.invokeVoid(id(2415), a0, a1, a2.handle, a3.generator?.id);
     return a2;
   }
-  if (isNumberList(a1, true) && (a2 == null || a2 instanceof Generator) && a3 instanceof Tensor && isOptions(a4)) {
-    native.invokeVoid(id(2416), a0, a1, a2?.id, a3.handle);
+  if (isNumberList(a1, true) && a2 instanceof Tensor && isOptions(a3)) {
+    native.invokeVoid(id(2416), a0, a1, a2.handle);
+    return a2;
+  }
+  if (accepts(a4, 'generator:G')) {
+    a4 === undefined ? native.invokeVoid(id(2417), a0, a1, a2, a3.handle) : native.invokeVoid(id(2417), a0, a1, a2, a3.handle, a4.generator?.id);
     return a3;
   }
-  if (a3 instanceof Tensor && isOptions(a4)) {
-    native.invokeVoid(id(2417), a0, a1, a2, a3.handle);
-    return a3;
-  }
-  native.invokeVoid(id(2418), a0, a1, a2, a3?.id, a4.handle);
-  return a4;
+  native.invokeVoid(id(2418), a0, a1, a2, a3.handle);
+  return a3;
 }
 
-/** `aten::randn_like.out`, `aten::randn_like.generator_out` */
+/** `aten::randn_like.generator_out`, `aten::randn_like.out` */
+export function randnLikeOut(self: Tensor, out: Tensor, options?: { generator?: Generator | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
 export function randnLikeOut(self: Tensor, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randnLikeOut(self: Tensor, generator: Generator | null, out: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function randnLikeOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    a2 === undefined ? native.invokeVoid(id(2423), a0.handle, a1.handle) : native.invokeVoid(id(2423), a0.handle, a1.handle, a2.memoryFormat);
+export function randnLikeOut(a0?: any, a1?: any, a2?: any): any {
+  if (accepts(a2, 'generator:G memoryFormat:s')) {
+    a2 === undefined ? native.invokeVoid(id(2423), a0.handle, a1.handle) : native.invokeVoid(id(2423), a0.handle, a1.handle, a2.generator?.id, a2.memoryFormat);
     return a1;
   }
-  a3 === undefined ? native.invokeVoid(id(2424), a0.handle, a1?.id, a2.handle) : native.invokeVoid(id(2424), a0.handle, a1?.id, a2.handle, a3.memoryFormat);
-  return a2;
+  a2 === undefined ? native.invokeVoid(id(2424), a0.handle, a1.handle) : native.invokeVoid(id(2424), a0.handle, a1.handle, a2.memoryFormat);
+  return a1;
 }
 
-/** `aten::randn.out`, `aten::randn.generator_out` */
+/** `aten::randn.generator_out`, `aten::randn.out` */
+export function randnOut(size: number | readonly number[], out: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
 export function randnOut(size: number | readonly number[], out: Tensor): Tensor;
-export function randnOut(size: number | readonly number[], generator: Generator | null, out: Tensor): Tensor;
 export function randnOut(a0?: any, a1?: any, a2?: any): any {
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    native.invokeVoid(id(2425), a0, a1.handle);
+  if (accepts(a2, 'generator:G')) {
+    a2 === undefined ? native.invokeVoid(id(2425), a0, a1.handle) : native.invokeVoid(id(2425), a0, a1.handle, a2.generator?.id);
     return a1;
   }
-  native.invokeVoid(id(2426), a0, a1?.id, a2.handle);
-  return a2;
+  native.invokeVoid(id(2426), a0, a1.handle);
+  return a1;
 }
 
 /** `aten::random.out`, `aten::random.to_out`, `aten::random.from_out` */
@@ -5755,16 +5755,16 @@ export function randomOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any
   return a3;
 }
 
-/** `aten::randperm.out`, `aten::randperm.generator_out` */
+/** `aten::randperm.generator_out`, `aten::randperm.out` */
+export function randpermOut(n: number, out: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
 export function randpermOut(n: number, out: Tensor): Tensor;
-export function randpermOut(n: number, generator: Generator | null, out: Tensor): Tensor;
 export function randpermOut(a0?: any, a1?: any, a2?: any): any {
-  if (a1 instanceof Tensor && isOptions(a2)) {
-    native.invokeVoid(id(2438), a0, a1.handle);
+  if (accepts(a2, 'generator:G')) {
+    a2 === undefined ? native.invokeVoid(id(2438), a0, a1.handle) : native.invokeVoid(id(2438), a0, a1.handle, a2.generator?.id);
     return a1;
   }
-  native.invokeVoid(id(2439), a0, a1?.id, a2.handle);
-  return a2;
+  native.invokeVoid(id(2439), a0, a1.handle);
+  return a1;
 }
 
 /** `aten::range.out`, `aten::range.out_` */
@@ -6309,14 +6309,14 @@ export function softshrinkOut(a0?: any, a1?: any, a2?: any): any {
 
 /** `aten::sort.values`, `aten::sort.values_stable` */
 export function sortOut(self: Tensor, values: Tensor, indices: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function sortOut(self: Tensor, stable: boolean | null, values: Tensor, indices: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
-export function sortOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (a1 instanceof Tensor && isOptions(a3)) {
+export function sortOut(self: Tensor, values: Tensor, indices: Tensor, options?: { stable?: boolean | null | undefined; dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
+export function sortOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
+  if (accepts(a3, 'dim:I descending:B')) {
     a3 === undefined ? native.invokeVoid(id(2667), a0.handle, a1.handle, a2.handle) : native.invokeVoid(id(2667), a0.handle, a1.handle, a2.handle, a3.dim, a3.descending);
     return [a1, a2];
   }
-  a4 === undefined ? native.invokeVoid(id(2668), a0.handle, a1, a2.handle, a3.handle) : native.invokeVoid(id(2668), a0.handle, a1, a2.handle, a3.handle, a4.dim, a4.descending);
-  return [a2, a3];
+  a3 === undefined ? native.invokeVoid(id(2668), a0.handle, a1.handle, a2.handle) : native.invokeVoid(id(2668), a0.handle, a1.handle, a2.handle, a3.stable, a3.dim, a3.descending);
+  return [a1, a2];
 }
 
 /** `aten::sparse_coo_tensor.size_out` */
