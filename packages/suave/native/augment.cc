@@ -283,7 +283,7 @@ at::Tensor augmentViews(
   return output;
 }
 
-// Boxes [n, 4] = (top, left, height, width) of images [n, 3] copied into a zero-padded uint8 batch [n, 3, H, W], H and
+// Boxes [n, 4] = (top, left, height, width) of images [n, 3] copied into a zero-padded uint8 batch [n, H, 3, W], H and
 // W the largest box: what the tensor-operation path uploads when the pixels stay on the host.
 at::Tensor gatherCrops(const at::Tensor& pixels, const at::Tensor& images, const at::Tensor& boxes) {
   checkPixels("gather_crops", pixels);
@@ -303,7 +303,7 @@ at::Tensor gatherCrops(const at::Tensor& pixels, const at::Tensor& images, const
     height = std::max(height, static_cast<int64_t>(boxRows[4 * row + 2]));
     width = std::max(width, static_cast<int64_t>(boxRows[4 * row + 3]));
   }
-  at::Tensor output = at::zeros({numImages, 3, height, width}, at::TensorOptions().dtype(at::kByte));
+  at::Tensor output = at::zeros({numImages, height, 3, width}, at::TensorOptions().dtype(at::kByte));
   const uint8_t* source = pixels.data_ptr<uint8_t>();
   uint8_t* target = output.data_ptr<uint8_t>();
   at::parallel_for(0, numImages, 1, [&](int64_t begin, int64_t end) {
@@ -314,11 +314,11 @@ at::Tensor gatherCrops(const at::Tensor& pixels, const at::Tensor& images, const
       for (int64_t y = 0; y < static_cast<int64_t>(box[2]); y++) {
         const uint8_t* line = source + static_cast<int64_t>(image[0]) +
             (static_cast<int64_t>(box[0]) + y) * rowBytes + 3 * static_cast<int64_t>(box[1]);
-        uint8_t* planes = target + (3 * row * height + y) * width;
+        uint8_t* planes = target + 3 * (row * height + y) * width;
         for (int64_t x = 0; x < static_cast<int64_t>(box[3]); x++) {
           planes[x] = line[3 * x];
-          planes[height * width + x] = line[3 * x + 1];
-          planes[2 * height * width + x] = line[3 * x + 2];
+          planes[width + x] = line[3 * x + 1];
+          planes[2 * width + x] = line[3 * x + 2];
         }
       }
     }

@@ -124,8 +124,8 @@ export class Draws {
     }
     const position = 4 - this.#numUnused;
     this.#numUnused -= 2;
-    const high = (this.#words[position] as number) >>> 5;
-    const low = (this.#words[position + 1] as number) >>> 6;
+    const high = this.#words[position] >>> 5;
+    const low = this.#words[position + 1] >>> 6;
     return (high * 67108864 + low) * twoToMinus53;
   }
 
@@ -150,8 +150,8 @@ export class Draws {
     for (let i = 0; i < n; i++) order[i] = i;
     for (let i = n - 1; i > 0; i--) {
       const j = this.uniformInt(0, i + 1);
-      const swapped = order[i] as number;
-      order[i] = order[j] as number;
+      const swapped = order[i];
+      order[i] = order[j];
       order[j] = swapped;
     }
     return order;

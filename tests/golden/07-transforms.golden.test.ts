@@ -1,0 +1,166 @@
+/**
+ * @file Group 07: crops, colors, evaluation, whole chains and the statistics of our own draws. The native operator
+ * must be exact; the tensor operations may be off by one gray level per operation, and by less than half of one on
+ * average over a chain.
+ */
+import { scope } from '@suave/torch';
+import { expect } from 'vitest';
+import { evalTransform, imagenetNormalization, type PerChannel } from '../../packages/suave/src/augment/index.js';
+import { describeDraws, jitterRanges, type RangeTable } from './draw-statistics.js';
+import { type GoldenCase, goldenGroup, type Numbers } from './harness.js';
+import {
+  bytesOf,
+  type RecordedOperation,
+  type RecordedView,
+  sourceImage,
+  sourceOf,
+  viewOf,
+  viewOfOperations,
+  wholeImage,
+} from './transform-cases.js';
+
+/** Compares bytes [H, W, 3]: exactly, or within `perOperation` gray levels and half a level on average. */
+function checkBytes(golden: GoldenCase, name: string, got: Uint8Array, perOperation: number | 'exact'): void {
+  if (perOperation === 'exact') {
+    golden.check(name, got, 'exact');
+    return;
+  }
+  golden.check(name, got, { atol: perOperation });
+  const expected = golden.tensor(name).data as Uint8Array;
+  const total = expected.reduce((sum, value, i) => sum + Math.abs(value - got[i]), 0);
+  expect(total / expected.length, `${golden.id}/${name}: mean difference in gray levels`).toBeLessThan(0.5);
+}
+
+const bothPaths = (check: (path: 'native' | 'tensor') => void) => ({
+  native: () => scope(() => check('native')),
+  'tensor operations': () => scope(() => check('tensor')),
+});
+
+/** The single operation that a tensor of an `ops_` case is the result of. */
+function singleOperation(golden: GoldenCase, name: string): Partial<RecordedView> {
+  const [, operation, index] = /^([a-z]+?)(\d*)$/.exec(name)!;
+  if (operation === 'hflip') return { flip: true };
+  if (operation === 'grayscale') return { operations: [{ kind: 'gray', value: 0 }] };
+  if (operation === 'solarize') return { operations: [{ kind: 'solarize', value: 128 }] };
+  const kind = operation as 'brightness' | 'contrast' | 'saturation' | 'hue' | 'blur';
+  const values = golden.params[kind === 'blur' ? 'blur_radius' : kind] as number[];
+  return { operations: [{ kind, value: values[Number(index)] }] };
+}
+
+function checkCrops(golden: GoldenCase, path: 'native' | 'tensor'): void {
+  const image = sourceImage(golden.number('image'));
+  const crops = golden.params.crops as number[][];
+  for (const name of golden.names('expected')) {
+    const [, interpolation, index] = /^(bilinear|bicubic)(\d+)$/.exec(name)!;
+    const [top, left, height, width, size] = crops[Number(index)];
+    const view: RecordedView = {
+      crop: { top, left, height, width },
+      size: { height: size, width: size },
+      interpolation: interpolation as 'bilinear' | 'bicubic',
+    };
+    checkBytes(golden, name, bytesOf(image, view, path), path === 'native' ? 'exact' : 1);
+  }
+}
+
+function checkSingleOperations(golden: GoldenCase, path: 'native' | 'tensor'): void {
+  const image = sourceImage(golden.number('image'));
+  for (const name of golden.names('expected')) {
+    const got = bytesOf(image, wholeImage(image, singleOperation(golden, name)), path);
+    checkBytes(golden, name, got, path === 'native' ? 'exact' : 1);
+  }
+}
+
+function checkChain(golden: GoldenCase, path: 'native' | 'tensor'): void {
+  const image = sourceImage(golden.number('image'));
+  const recorded = golden.params.operations as RecordedOperation[];
+  const view = viewOfOperations(image, recorded);
+  const numOperations = recorded.length - 2; // without to_tensor and normalize
+  const tolerance = path === 'native' ? 'exact' : numOperations;
+  checkBytes(golden, 'uint8_before_to_tensor', bytesOf(image, view, path), tolerance);
+  if (!golden.names('expected').includes('out')) return;
+  const grayLevel = 1 / (255 * Math.min(...(view.std ?? imagenetNormalization.std)));
+  for (const dtype of ['float32', 'float64'] as const) {
+    const got = viewOf(image, view, { path, dtype }).data() as Numbers;
+    if (path === 'native') golden.check('out', got);
+    else golden.check('out', got, { atol: numOperations * grayLevel + 1e-5 });
+  }
+}
+
+function checkEvaluation(golden: GoldenCase, path: 'native' | 'tensor'): void {
+  const image = sourceImage(golden.number('image'));
+  const interpolation = golden.id.includes('bicubic') ? 'bicubic' : 'bilinear';
+  const spec = { interpolation, ...imagenetNormalization } as const;
+  const evaluate = (resize: number | null, crop: number) =>
+    evalTransform(sourceOf(image), [0], { ...spec, resize, crop }, { path, dtype: 'uint8' })
+      .reshape([3, crop, crop])
+      .permute([1, 2, 0])
+      .contiguous()
+      .data() as Uint8Array;
+  const resize = (golden.params.resize as number | undefined) ?? 256;
+  const crop = (golden.params.crop as number | undefined) ?? 224;
+  const tolerance = path === 'native' ? 'exact' : 1;
+  checkBytes(golden, 'out', evaluate(resize, crop), tolerance);
+  if (!golden.names('expected').includes('center_crop_larger')) return;
+  checkBytes(golden, 'center_crop_larger', evaluate(null, golden.number('crop_larger')), tolerance);
+}
+
+goldenGroup('07', [
+  { when: (golden) => golden.id.startsWith('decode_'), skip: 'image decoding is tested in 07-decode.golden.test.ts' },
+  {
+    when: (golden) => golden.names('input').includes('img0'),
+    run: (golden) =>
+      scope(() => {
+        for (const name of golden.names('input')) {
+          const image = golden.tensor(name);
+          golden.check(name, bytesOf(image, wholeImage(image), 'native'), 'exact');
+        }
+      }),
+  },
+  {
+    when: (golden) => 'crops' in golden.params,
+    variants: (golden) => bothPaths((path) => checkCrops(golden, path)),
+  },
+  {
+    when: (golden) => 'blur_radius' in golden.params,
+    variants: (golden) => bothPaths((path) => checkSingleOperations(golden, path)),
+  },
+  {
+    when: (golden) => 'operations' in golden.params,
+    variants: (golden) => bothPaths((path) => checkChain(golden, path)),
+  },
+  {
+    when: (golden) => golden.id.startsWith('eval_'),
+    variants: (golden) => bothPaths((path) => checkEvaluation(golden, path)),
+  },
+  {
+    when: (golden) => 'mean' in golden.params && 'std' in golden.params,
+    variants: (golden) =>
+      bothPaths((path) => {
+        const image = sourceImage(golden.number('image'));
+        const { mean, std } = golden.params as unknown as { mean: PerChannel; std: PerChannel };
+        const got = viewOf(image, wholeImage(image, { mean, std }), { path });
+        golden.check('out', got.data() as Numbers);
+      }),
+  },
+  {
+    when: (golden) => 'quantile_levels' in golden.params,
+    run: (golden) => {
+      const got = describeDraws(golden.params as unknown as Parameters<typeof describeDraws>[0]);
+      for (const name of golden.names('expected')) {
+        const allowed = golden.tensor(`${name}_tol`).data as Float64Array;
+        golden.check(name, got.entries[name], { allowed });
+      }
+      golden.checkValue('fraction_full_height_or_width', got.fractionFull);
+    },
+  },
+  {
+    when: (golden) => 'swav' in golden.expectedValues && 'daino' in golden.expectedValues,
+    run: (golden) => {
+      const tables = jitterRanges();
+      for (const [name, expected] of Object.entries(golden.expectedValues as unknown as RangeTable)) {
+        for (const key of Object.keys(expected)) expect(tables[name], `${golden.id}/${name}`).toHaveProperty(key);
+        golden.checkValue(name, Object.fromEntries(Object.keys(expected).map((key) => [key, tables[name][key]])));
+      }
+    },
+  },
+]);
