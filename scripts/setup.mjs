@@ -34,8 +34,12 @@ export function setUp(role) {
   if (version === null) {
     throw new SetupError('`npx --no-install suave --version` fails after the set-up; run it by hand to see why.');
   }
+  const load = "import { libtorchVersion } from '@suave/torch'; console.log(libtorchVersion())";
+  const libtorchVersion = ask(process.execPath, ['--input-type=module', '--eval', load]);
+  if (libtorchVersion === null)
+    throw new SetupError('the addon is built but does not load; `npx suave doctor` says why.');
   const seconds = Math.round((performance.now() - began) / 1000);
-  say(`ready: suave ${version} on libtorch ${system.libtorch.version} (${seconds} s)`);
+  say(`ready: suave ${version} on libtorch ${libtorchVersion} (${seconds} s)`);
 }
 
 /** Runs `setUp` for a script; on a failure says it in one piece and ends the process with exit status 1. */

@@ -51,8 +51,8 @@ test('the README has snippets to run', () => {
   expect(snippets.map(({ language }) => language)).toEqual(['sh', 'sh', 'js']);
 });
 
-test.each(snippets.map(({ language, text }, index) => ({ index, language, text })))(
-  'README snippet $index ($language) runs',
+test.each(snippets.map(({ language, text }, index) => ({ number: `${index + 1}`, language, text })))(
+  'README snippet $number, $language',
   { timeout: 300_000 },
   ({ language, text }) => {
     const result = spawnSync(...command(language, text), {
