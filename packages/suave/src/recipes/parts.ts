@@ -1,4 +1,5 @@
 /** @file The pieces that recipes share. Numbers are those of the paper's supplement (P), the published code (C), SwAV (S), solo-learn (L). */
+import { imagenetNormalization, type Normalization, swavNormalization } from '../augment/normalization.js';
 import type { Config, OptimizerConfig, SuaveStage, SupervisedStage, ViewConfig } from './schema.js';
 
 /** Crop ratio of every pipeline: torchvision's RandomResizedCrop default. */
@@ -26,12 +27,10 @@ export const labeledColors = {
   solarize: null,
 } satisfies Partial<ViewConfig>;
 
-/** Channel means of ImageNet; used for photos of any kind. */
-export const imagenetMean: [number, number, number] = [0.485, 0.456, 0.406];
-/** Channel deviations of ImageNet. */
-export const imagenetStd: [number, number, number] = [0.229, 0.224, 0.225];
-/** The red deviation of the published code differs: a slip inherited from SwAV, which its weights were trained with (C, S). */
-export const officialImagenetStd: [number, number, number] = [0.228, 0.224, 0.225];
+/** A normalization as a configuration holds it. */
+export function normalizationConfig({ mean, std }: Normalization): Config['normalization'] {
+  return { mean: [...mean], std: [...std] };
+}
 
 /** LARS of Suave: momentum .9, trust .001, epsilon 1e-8, nothing excluded, no clipping (C; equal to SwAV's LARC). */
 export const suaveLars = {
@@ -61,7 +60,8 @@ export const suaveDefaults = {
 } satisfies Partial<SuaveStage>;
 
 /**
- * The supervised-only baseline of a Suave stage: same labeled view, MixUp, smoothing, temperature and labeled batch, its own optimizer.
+ * The supervised-only baseline of a Suave stage: same labeled view, MixUp, smoothing and labeled batch, a linear
+ * classifier on the same backbone, its own optimizer and length.
  * @param stage          the stage to compare with
  * @param epochs         its own number of epochs
  * @param stepsPerEpoch  steps of one epoch, so that it is validated as often as the stage
@@ -82,7 +82,7 @@ export function baselineOf(
     batch: { labeled: stage.batch.labeled },
     views: { labeled: structuredClone(stage.views.labeled) },
     mixing: { labeled: stage.mixing.labeled, cutmixProb: stage.mixing.cutmixProb, beta: stage.mixing.beta },
-    temperature: stage.temperature,
+    temperature: 1, // a linear classifier, as usual
     labelSmoothing: stage.labelSmoothing,
     optimizer,
   };
@@ -115,12 +115,11 @@ export const commonData: Config['data'] = {
  */
 export function withPreset(config: Config): Config {
   if (config.preset === 'paper') return config;
-  const { mean } = config.normalization;
-  const isImagenet = mean.every((value, channel) => value === imagenetMean[channel]);
+  const isImagenet = config.normalization.mean.every((value, channel) => value === imagenetNormalization.mean[channel]);
   return {
     ...config,
     data: { ...config.data, exifOrientation: 'ignore' },
-    normalization: isImagenet ? { mean, std: officialImagenetStd } : config.normalization,
+    normalization: isImagenet ? normalizationConfig(swavNormalization) : config.normalization,
     stages: config.stages.map((stage) =>
       stage.method === 'suave' ? { ...stage, mixing: { ...stage.mixing, positions: 'official' } } : stage,
     ),

@@ -140,7 +140,9 @@ describe('recipe files', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it('extend a recipe with what differs', () => {
-    const path = file('extends: suave-cifar10\nseed: 7\nstages:\n  swav: {epochs: 3, optimizer: {warmupEpochs: 1}}\noptimizer: {lr: 1.5}\n');
+    const path = file(
+      'extends: suave-cifar10\nseed: 7\nstages:\n  swav: {epochs: 3, optimizer: {warmupEpochs: 1}}\noptimizer: {lr: 1.5}\n',
+    );
     const config = resolve(['epochs=9'], path);
     expect(config.seed).toBe(7);
     expect(config.stages.map((stage) => stage.epochs)).toEqual([3, 9]);

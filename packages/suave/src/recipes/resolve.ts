@@ -21,6 +21,8 @@ export interface RecipeRequest {
   recipe: string;
   /** Changes in order; a later one wins. */
   overrides: readonly Override[];
+  /** Configuration of a run to change instead of building the recipe anew. */
+  base?: Config;
 }
 
 type Plain = Record<string, unknown>;
@@ -108,6 +110,9 @@ export function requestedValue(request: RecipeRequest, path: string): unknown {
  * @throws ConfigError for an unknown recipe, path or value
  */
 export function resolveRecipe(request: RecipeRequest, facts: DataFacts): RecipeResult {
+  if (request.base !== undefined) {
+    return { config: validateConfig(applyOverrides(request.base, request.overrides)), notes: [] };
+  }
   const source = findSource(request.recipe);
   const fileOverrides = source.kind === 'file' && source.file.base !== null ? asOverrides(source.file.content) : [];
   const overrides = [...fileOverrides, ...request.overrides];

@@ -2,11 +2,13 @@
  * @file `suave-cifar10`: SwAV pre-training, then Suave, for 32-pixel images (specification 8.3 with K = 10, 8.5).
  * Sources: P the paper's CIFAR-100 settings, L solo-learn's multi-crop SwAV settings for CIFAR, I inferred there.
  */
+import { cifar10Normalization } from '../augment/normalization.js';
 import {
   baselineOf,
   commonConfig,
   commonData,
   labeledColors,
+  normalizationConfig,
   suaveDefaults,
   suaveLars,
   swavColors,
@@ -14,12 +16,6 @@ import {
 } from './parts.js';
 import type { Recipe } from './recipe.js';
 import type { OptimizerConfig, SuaveStage, SwavStage } from './schema.js';
-
-/** CIFAR-10's channel means and deviations (L). */
-export const cifar10Normalization = {
-  mean: [0.4914, 0.4822, 0.4465] as [number, number, number],
-  std: [0.247, 0.2435, 0.2616] as [number, number, number],
-};
 
 /** SwAV on 32 pixels: 2 x 32 + 6 x 18 crops, 3000 prototypes, queue from epoch 50 (L), 500 epochs (P). */
 const swav: SwavStage = {
@@ -136,7 +132,7 @@ export const suaveCifar10: Recipe = {
         device: facts.device,
         threads: facts.threads,
         data: { ...commonData, cacheSide: 32 },
-        normalization: structuredClone(cifar10Normalization),
+        normalization: normalizationConfig(cifar10Normalization),
         model: { arch: hints.arch ?? 'resnet18', width: 1, stem: 'cifar', hidden: [2048], outputDim: 128 }, // arch: 8.3, the cheap one
         evaluation: { resize: 32, crop: 32, interpolation: 'bilinear', batch: 250 }, // no crop (L)
         stages: [structuredClone(swav), last],

@@ -3,14 +3,14 @@
  * Image size, backbone, batch sizes, queue and epochs follow from the data; `notes` say what was picked and why.
  * Numbers marked P, C, S, L are those of `parts.ts`; numbers without a mark are ours.
  */
+import { imagenetNormalization } from '../augment/normalization.js';
 import {
   baselineOf,
   cacheSideFor,
   commonConfig,
   commonData,
-  imagenetMean,
-  imagenetStd,
   labeledColors,
+  normalizationConfig,
   suaveDefaults,
   suaveLars,
   swavColors,
@@ -130,7 +130,7 @@ export const suaveSmall: Recipe = {
         device: facts.device,
         threads: facts.threads,
         data: { ...commonData, cacheSide: Math.max(resize, cacheSideFor(size)) },
-        normalization: { mean: imagenetMean, std: imagenetStd },
+        normalization: normalizationConfig(imagenetNormalization),
         model,
         evaluation: { resize, crop: size, interpolation: 'bilinear', batch: facts.device === 'cuda' ? 512 : 128 },
         stages,

@@ -1,5 +1,13 @@
 /** @file Door of the on-disk run: layout, lock, configuration file, environment and metrics. Imports nothing of ours. */
 export { writeFileAtomic } from './atomic-write.js';
+export {
+  type CheckpointInput,
+  type CheckpointMetadata,
+  type CheckpointModel,
+  type CheckpointScore,
+  decodeCheckpointMetadata,
+  encodeCheckpointMetadata,
+} from './checkpoint-metadata.js';
 export { describeEnvironment, type Environment, writeEnvironment } from './environment.js';
 export { holdsRun, isFolder, type RunPaths, runPaths } from './layout.js';
 export { acquireLock, isLockAlive, type LockOwner, type RunLock, readLock } from './lock.js';

@@ -13,8 +13,6 @@ export interface RunPaths {
   readonly metrics: string;
   /** Present while a process writes to the run. */
   readonly lock: string;
-  /** What training found and finished with, written once at the end. */
-  readonly result: string;
   readonly splits: string;
   readonly checkpoints: string;
   readonly last: string;
@@ -38,7 +36,6 @@ export function runPaths(root: string): RunPaths {
     environment: join(absolute, 'environment.json'),
     metrics: join(absolute, 'metrics.jsonl'),
     lock: join(absolute, '.lock'),
-    result: join(absolute, 'result.json'),
     splits,
     checkpoints,
     last: join(checkpoints, 'last.safetensors'),

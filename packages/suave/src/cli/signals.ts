@@ -1,0 +1,32 @@
+/** @file Ctrl-C and SIGTERM: the first asks for a checkpoint and an orderly end, the second ends at once. */
+import { exitStatus } from './exit.js';
+import type { Terminal } from './terminal.js';
+
+/** A request to stop that signals make. */
+export interface StopRequest {
+  readonly signal: AbortSignal;
+  /** Removes the signal handlers. */
+  dispose(): void;
+}
+
+/** Listens for SIGINT and SIGTERM. */
+export function stopOnSignals(terminal: Terminal): StopRequest {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (controller.signal.aborted) {
+      terminal.line(`${name} again: ending at once, work since the last checkpoint is lost`);
+      process.exit(exitStatus.interrupted);
+    }
+    terminal.line(`${name}: finishing the step and writing a checkpoint; again to end at once`);
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return {
+    signal: controller.signal,
+    dispose() {
+      process.off('SIGINT', onSignal);
+      process.off('SIGTERM', onSignal);
+    },
+  };
+}

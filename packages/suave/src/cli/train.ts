@@ -1,0 +1,131 @@
+/** @file `suave train`: reads its options, sets the thread count, then loads libtorch and trains. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { defaultRecipe, type Override, parseSet, type RecipeRequest } from '../recipes/index.js';
+import { checkOut } from '../runs/index.js';
+import { InterruptedError } from './exit.js';
+import { stopOnSignals } from './signals.js';
+import { Terminal } from './terminal.js';
+import { prepareThreads, threadsFor } from './threads.js';
+import { reportTraining, trainingResultText } from './train-report.js';
+
+/** Options of `suave train` that are settings of the configuration under another name. */
+const settingOptions = {
+  labels: 'data.labels',
+  labelsPerClass: 'data.labelsPerClass',
+  labelFraction: 'data.labelFraction',
+  holdout: 'data.holdout',
+  arch: 'model.arch',
+  init: 'init',
+  epochs: 'epochs',
+  seed: 'seed',
+  device: 'device',
+  precision: 'precision',
+  threads: 'threads',
+  workers: 'data.workers',
+  cache: 'data.cache',
+} as const;
+
+type SettingOption = keyof typeof settingOptions;
+const pathOptions: readonly SettingOption[] = ['labels', 'init', 'cache'];
+const textOptions: readonly SettingOption[] = ['arch', 'device', 'precision'];
+
+/** Options as commander hands them over. */
+export interface TrainOptions extends Partial<Record<SettingOption, string>> {
+  out: string;
+  recipe?: string;
+  baseline?: boolean;
+  resume?: boolean;
+  set: string[];
+  json?: boolean;
+}
+
+/** The changes of settings that the options of a command line mean; `--set` wins over the others. */
+export function overridesOf(options: TrainOptions): Override[] {
+  const overrides: Override[] = [];
+  for (const [option, path] of Object.entries(settingOptions) as [SettingOption, string][]) {
+    const value = options[option];
+    if (value === undefined) continue;
+    if (pathOptions.includes(option)) overrides.push({ path, value: resolve(value), isText: false });
+    else overrides.push({ path, value, isText: !textOptions.includes(option) });
+  }
+  return [...overrides, ...options.set.map(parseSet)];
+}
+
+const examples = `Examples:
+  suave train photos --out runs/first                              class folders: the folder names are the labels
+  suave train photos --labels labels.csv --out runs/second         20,000 photos and a CSV of path,label
+  suave train photos --labels-per-class 10 --baseline --out runs/c compare with supervised training on 10 labels per class
+  suave train photos --out runs/first --resume                     continue after an interruption
+  suave train photos --out runs/d --epochs 50 --set optimizer.lr=1.4 --set stages.suave.queue.size=0
+`;
+
+/** Adds `train` to the program. */
+export function addTrainCommand(program: Command): void {
+  program
+    .command('train')
+    .summary('train on a folder of images, labeled and unlabeled')
+    .description(
+      'Trains a classifier on all images of DATA, using the few labels there are, and writes everything to RUN.',
+    )
+    .argument(
+      '<DATA>',
+      'folder: train/<class>/* and val/<class>/*, or class folders, or images at any depth with --labels',
+    )
+    .requiredOption('--out <RUN>', 'folder for configuration, metrics and checkpoints; must not hold a run')
+    .option('--recipe <NAME|FILE>', `recipe by name or YAML file (default: ${defaultRecipe}); see suave recipes`)
+    .option('--labels <FILE>', 'CSV path,label or a list of labeled files; all other images are unlabeled')
+    .option('--labels-per-class <N>', 'use only N labels of each class')
+    .option('--label-fraction <F>', 'use only this fraction of the labels')
+    .option('--holdout <F>', 'fraction set aside for validation where there is no val folder (0.2)')
+    .option('--baseline', 'also train on the labels alone, into RUN/baseline, and print both')
+    .option('--arch <A>', 'backbone: resnet8, resnet14, resnet20, resnet18, resnet34, resnet50')
+    .option('--init <CKPT>', 'checkpoint of Suave (.safetensors) to start from')
+    .option('--epochs <N>', 'epochs of the last stage')
+    .option('--seed <S>', 'seed of every random number')
+    .option('--device <DEVICE>', 'cpu or cuda (default: cuda where there is one)')
+    .option('--precision <P>', 'fp32, bf16 or fp16')
+    .option('--threads <N>', 'threads of libtorch (default: all processors); part of the run')
+    .option('--workers <N>', 'threads that decode images')
+    .option('--cache <DIR>', 'folder for decoded images (default: suave in the user cache folder)')
+    .option('--resume', 'continue the run in RUN, or start it')
+    .option('--set <path=value>', 'change any setting; repeatable', (value, all: string[]) => [...all, value], [])
+    .option('--json', 'print the result as one JSON object')
+    .addHelpText('before', examples)
+    .action(runTrain);
+}
+
+async function runTrain(data: string, options: TrainOptions): Promise<void> {
+  const resume = options.resume === true;
+  const request: RecipeRequest = { recipe: options.recipe ?? defaultRecipe, overrides: overridesOf(options) };
+  checkOut(options.out, resume);
+  const threads = threadsFor(request, options.out, resume);
+  prepareThreads(threads);
+  const { train } = await import('../training/index.js');
+
+  const terminal = new Terminal();
+  const stop = stopOnSignals(terminal);
+  try {
+    const result = await train({
+      data,
+      out: options.out,
+      recipe: options.recipe ?? null,
+      overrides: request.overrides,
+      resume,
+      baseline: options.baseline === true,
+      threads,
+      signal: stop.signal,
+      events: reportTraining(terminal),
+    });
+    terminal.endBar();
+    if (result.interrupted) {
+      throw new InterruptedError(
+        `interrupted; the checkpoint is written. Continue with the same command and --resume.`,
+      );
+    }
+    process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : trainingResultText(result));
+  } finally {
+    terminal.endBar();
+    stop.dispose();
+  }
+}

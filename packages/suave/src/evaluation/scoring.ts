@@ -1,0 +1,70 @@
+/** @file Scores whole sets of images in batches, prepared as for evaluation. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { cat, keep, noGrad, scope, type Tensor } from '@suave/torch';
+import { evalTransform, type PixelSource } from '../augment/index.js';
+import type { CheckpointInput } from '../runs/index.js';
+
+/** How a set is scored. */
+export interface ScoringOptions {
+  /** Preparation of the images. */
+  readonly input: CheckpointInput;
+  /** Images of a forward pass. */
+  readonly batch: number;
+  readonly device: string;
+  /** Called with the number of images done and of all images. */
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal | null;
+}
+
+/**
+ * Scores images of a set, batch by batch, letting signals through in between.
+ * @param score    scores [B, K] of prepared images [B, 3, s, s]
+ * @param set      the images
+ * @param indices  which of them, in which order
+ * @returns        float32 [N, K] on the CPU; kept, the caller disposes of it
+ */
+export async function scoreImages(
+  score: (images: Tensor) => Tensor,
+  set: PixelSource,
+  indices: Int32Array,
+  options: ScoringOptions,
+): Promise<Tensor> {
+  const parts: Tensor[] = [];
+  try {
+    for (let start = 0; start < indices.length; start += options.batch) {
+      options.signal?.throwIfAborted();
+      const chosen = indices.subarray(start, start + options.batch);
+      parts.push(
+        noGrad(() =>
+          scope(() =>
+            keep(
+              score(prepare(set, chosen, options))
+                .to('float32')
+                .cpu(),
+            ),
+          ),
+        ),
+      );
+      options.onProgress?.(Math.min(indices.length, start + options.batch), indices.length);
+      await nextTurn();
+    }
+    return keep(cat(parts));
+  } finally {
+    for (const part of parts) part.dispose();
+  }
+}
+
+/** Prepares images for a classifier: resize, center crop, normalise; float32 [B, 3, s, s] on the device. */
+export function prepare(
+  set: PixelSource,
+  indices: Int32Array,
+  options: Pick<ScoringOptions, 'input' | 'device'>,
+): Tensor {
+  const { resize, crop, interpolation, mean, std } = options.input;
+  return evalTransform(set, indices, { resize, crop, interpolation, mean, std }, { device: options.device });
+}
+
+/** 0, 1, …, n − 1. */
+export function allIndices(n: number): Int32Array {
+  return Int32Array.from({ length: n }, (_, index) => index);
+}

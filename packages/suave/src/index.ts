@@ -1,0 +1,55 @@
+/**
+ * @file The door of `suave`: train on a folder of images with few labels, measure, predict, read run folders.
+ * @example
+ * import { train, evaluate } from 'suave';
+ * await train({ data: 'photos', out: 'runs/first', recipe: null, overrides: [], resume: false, baseline: true, threads: 2 });
+ * console.log((await evaluate({ model: 'runs/first', data: null })).evaluation.top1);
+ */
+export {
+  CheckpointError,
+  ConfigError,
+  DataError,
+  SuaveError,
+  TrainingError,
+  UsageError,
+} from './errors.js';
+export {
+  type CheckpointChoice,
+  Classifier,
+  type EvaluateOptions,
+  type Evaluation,
+  type EvaluationReport,
+  evaluate,
+  type Prediction,
+  type PredictOptions,
+  predict,
+} from './evaluation/index.js';
+export {
+  type Config,
+  type DataFacts,
+  describeConfig,
+  type Override,
+  parseSet,
+  type Recipe,
+  type RecipeResult,
+  recipes,
+  resolveRecipe,
+  validateConfig,
+} from './recipes/index.js';
+export {
+  type CheckpointMetadata,
+  type MetricsRecord,
+  RunError,
+  type RunPaths,
+  readConfig,
+  readMetrics,
+  runPaths,
+} from './runs/index.js';
+export {
+  type StepEvent,
+  type TrainingEvents,
+  type TrainOptions,
+  type TrainRequest,
+  type TrainResult,
+  train,
+} from './training/index.js';

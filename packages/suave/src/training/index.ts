@@ -1,0 +1,114 @@
+/** @file Door of training: from a folder of images and a recipe to a run folder. */
+import { setNumThreads } from '@suave/torch';
+import { type LoadedData, loadPlannedData } from '../data/index.js';
+import type { Config } from '../recipes/index.js';
+import { checkOut, holdsRun, runPaths } from '../runs/index.js';
+import type { TrainingEvents } from './events.js';
+import { resolveRun, type TrainRequest } from './resolve-run.js';
+import { type RunResult, trainRun } from './run.js';
+
+export type { StepEvent, TrainingEvents } from './events.js';
+export type { TrainRequest } from './resolve-run.js';
+
+/** A training run and how it is watched. */
+export interface TrainOptions extends TrainRequest {
+  /** Also train on the labels alone, into RUN/baseline. */
+  baseline: boolean;
+  /** Aborted to stop after the current step, with a checkpoint. */
+  signal?: AbortSignal | null;
+  events?: TrainingEvents;
+}
+
+/** How a training ended. Accuracies are fractions. */
+export interface TrainResult {
+  /** The run folder. */
+  run: string;
+  /** Whether it was stopped before it was done; a checkpoint is written. */
+  interrupted: boolean;
+  /** Whether there was nothing left to do. */
+  alreadyFinished: boolean;
+  /** Of the last checkpoint on the hold-out; null without a hold-out. */
+  top1: number | null;
+  top5: number | null;
+  /** Cross entropy with the fitted temperature, nats. */
+  loss: number | null;
+  /** Images of the hold-out. */
+  images: number;
+  /** The best epoch on the hold-out; optimistic, because it was chosen there. */
+  best: { top1: number; epoch: number } | null;
+  /** Seconds of training. */
+  seconds: number;
+  /** The supervised-only run, if asked for; its accuracies are those of its own best number of steps on the hold-out. */
+  baseline: TrainResult | null;
+}
+
+/**
+ * Trains on DATA into RUN; with `resume`, continues the run that is there.
+ * @example const { top1 } = await train({ data: 'photos', out: 'runs/first', recipe: null, overrides: [], resume: false, baseline: false, threads: 2 });
+ * @throws ConfigError, DataError, RunError, CheckpointError before anything is written; TrainingError while it runs
+ */
+export async function train(options: TrainOptions): Promise<TrainResult> {
+  const events = options.events ?? {};
+  const signal = options.signal ?? null;
+  checkOut(options.out, options.resume);
+  const { config, plan, isResumed, notes } = await resolveRun(options);
+  for (const note of notes) events.note?.(note);
+  setNumThreads(config.threads);
+  const data = await loadPlannedData(plan, {
+    cacheSide: config.data.cacheSide,
+    exifOrientation: config.data.exifOrientation,
+    cache: config.data.cache,
+    workers: config.data.workers,
+    onProgress: (done, total) => events.progress?.('decoding images', done, total),
+    ...(signal === null ? {} : { signal }),
+  });
+  try {
+    describeData(data, events);
+    const main = await trainRun({ config, data, out: options.out, isResumed, events, signal });
+    const baselineRoot = runPaths(options.out).baseline;
+    const wantsBaseline = options.baseline || (options.resume && holdsRun(baselineRoot));
+    const baseline =
+      wantsBaseline && !main.interrupted ? await trainBaseline(config, data, baselineRoot, events, signal) : null;
+    return asResult(main, baseline);
+  } finally {
+    data.dispose();
+  }
+}
+
+function describeData(data: LoadedData, events: TrainingEvents): void {
+  const { train, labeledIndices, val, classes, report, valSource } = data;
+  const heldOut = val === null ? '' : `, ${val.length} ${valSource === 'folder' ? 'in val/' : 'held out'}`;
+  events.note?.(
+    `data: ${train.length} training images, ${labeledIndices.length} of them labeled, ${classes.length} classes${heldOut}`,
+  );
+  for (const note of report.notes) events.warning?.(note);
+}
+
+/** Supervised-only training on the same labels, with its own optimizer and length. */
+async function trainBaseline(
+  config: Config,
+  data: LoadedData,
+  out: string,
+  events: TrainingEvents,
+  signal: AbortSignal | null,
+): Promise<RunResult> {
+  events.note?.('baseline: supervised training on the labeled images alone');
+  const own: Config = { ...config, stages: [config.baseline] };
+  return trainRun({ config: own, data, out, isResumed: holdsRun(out), events, signal });
+}
+
+function asResult(run: RunResult, baseline: RunResult | null): TrainResult {
+  const { score, best } = run;
+  return {
+    run: run.run,
+    interrupted: run.interrupted || (baseline?.interrupted ?? false),
+    alreadyFinished: run.alreadyFinished && (baseline?.alreadyFinished ?? true),
+    top1: score?.top1 ?? null,
+    top5: score?.top5 ?? null,
+    loss: score?.loss ?? null,
+    images: run.images,
+    best: best === null ? null : { top1: best.top1, epoch: best.epoch },
+    seconds: Math.round(run.seconds * 10) / 10,
+    baseline: baseline === null ? null : asResult({ ...baseline, score: baseline.best ?? baseline.score }, null),
+  };
+}

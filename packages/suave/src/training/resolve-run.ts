@@ -1,0 +1,180 @@
+/** @file Everything that is decided and checked before a run writes anything: configuration, data plan, device, checkpoint to start from. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { cuda, libtorchVersion } from '@suave/torch';
+import { type DataPlan, planData, readSplits } from '../data/index.js';
+import { ConfigError } from '../errors.js';
+import { readCheckpointMetadata } from '../evaluation/classifier.js';
+import {
+  type Config,
+  configFromRun,
+  type DataFacts,
+  defaultRecipe,
+  exampleFacts,
+  firstDifference,
+  type Override,
+  resolveRecipe,
+  type SuaveStage,
+} from '../recipes/index.js';
+import { holdsRun, readConfig, runPaths } from '../runs/index.js';
+import { checkInit } from './hand-over.js';
+
+/** What a caller asks of a training run. */
+export interface TrainRequest {
+  /** DATA. */
+  data: string;
+  /** RUN. */
+  out: string;
+  /** Name of a recipe or a YAML file; null is the default, or that of the resumed run. */
+  recipe: string | null;
+  overrides: readonly Override[];
+  /** Continue the run in `out`, or start it where there is none. */
+  resume: boolean;
+  /** Threads that the BLAS library was loaded with. */
+  threads: number;
+}
+
+/** A run that may start: nothing of it is on the disk yet, or all of it is. */
+export interface ResolvedRun {
+  config: Config;
+  plan: DataPlan;
+  /** Whether `out` holds the run already. */
+  isResumed: boolean;
+  /** What the recipe picked and what was adapted, for the user. */
+  notes: string[];
+}
+
+/** Settings that may differ on resume, because no bit of the run depends on them. */
+const freeOnResume = new Set(['data.workers', 'data.cache', 'logging.checkpointMinutes', 'data.path']);
+
+/**
+ * Resolves a request.
+ * @throws ConfigError, DataError, CheckpointError for anything that is wrong with it
+ */
+export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
+  if (request.resume && holdsRun(request.out)) return resolveResumed(request);
+  const recipe = request.recipe ?? defaultRecipe;
+  const hasCuda = cuda.isAvailable();
+  const machine = { device: hasCuda ? 'cuda' : 'cpu', threads: request.threads } as const;
+  const preliminary = resolveRecipe({ recipe, overrides: request.overrides }, { ...exampleFacts, ...machine }).config;
+  checkDevice(preliminary);
+  const { labels, labelsPerClass, labelFraction, holdout } = preliminary.data;
+  const plan = await planData({
+    data: request.data,
+    labels,
+    labelsPerClass,
+    labelFraction,
+    holdout,
+    seed: preliminary.seed,
+  });
+  const facts: DataFacts = {
+    numTrain: plan.numTrain,
+    numLabeled: plan.numLabeled,
+    numClasses: plan.layout.classes.length,
+    shorterSide: plan.shorterSide,
+    device: preliminary.device,
+    threads: preliminary.threads,
+  };
+  const resolved = resolveRecipe({ recipe, overrides: request.overrides }, facts);
+  const { config, notes } = fitToData(withInit(resolved.config), facts);
+  config.data.path = resolve(request.data);
+  if (config.init !== null) checkInit(config.init, config);
+  return { config, plan, isResumed: false, notes: [...resolved.notes, ...notes] };
+}
+
+async function resolveResumed(request: TrainRequest): Promise<ResolvedRun> {
+  const stored = configFromRun(readConfig(request.out));
+  const asked = changedSettings(request, stored);
+  const difference = firstDifference(stored, asked);
+  if (difference !== null) {
+    throw new ConfigError(
+      difference.path,
+      `config ${difference.path}: the run in ${request.out} has ${JSON.stringify(difference.a)}, got ${JSON.stringify(difference.b)}. Leave it out to continue this run, or start another one.`,
+      { code: 'CONFIG_RESUME' },
+    );
+  }
+  const config: Config = structuredClone(stored);
+  for (const { path, value } of request.overrides) {
+    if (path === 'data.workers') config.data.workers = Number(value);
+    if (path === 'data.cache' && (typeof value === 'string' || value === null)) config.data.cache = value;
+  }
+  checkDevice(config);
+  const paths = runPaths(request.out);
+  const classes = existsSync(paths.last) ? readCheckpointMetadata(paths.last).classes : null;
+  const plan = await planData({
+    data: request.data,
+    splits: readSplits(paths.splits),
+    classes,
+    seed: config.seed,
+  });
+  return { config, plan, isResumed: true, notes: [] };
+}
+
+/** The stored configuration with the changes that a resume asks for, but for those that make no difference. */
+function changedSettings(request: TrainRequest, stored: Config): Config {
+  if (request.recipe !== null && request.recipe !== stored.recipe && !existsSync(request.recipe)) {
+    throw new ConfigError(
+      'recipe',
+      `config recipe: the run in ${request.out} has "${stored.recipe}", got "${request.recipe}". Leave it out to continue this run.`,
+      { code: 'CONFIG_RESUME' },
+    );
+  }
+  const binding = request.overrides.filter((override) => !freeOnResume.has(override.path));
+  return applyToStored(stored, binding);
+}
+
+function applyToStored(stored: Config, overrides: readonly Override[]): Config {
+  if (overrides.length === 0) return stored;
+  return resolveRecipe({ recipe: stored.recipe, overrides, base: stored }, exampleFacts).config;
+}
+
+/** Refuses a device that is not there. */
+export function checkDevice(config: Pick<Config, 'device'>): void {
+  if (config.device === 'cuda' && !cuda.isAvailable()) {
+    throw new ConfigError(
+      'device',
+      `--device cuda: libtorch ${libtorchVersion()} finds no CUDA device. Use --device cpu, or see suave doctor.`,
+      { code: 'CONFIG_NO_CUDA' },
+    );
+  }
+}
+
+/** With a checkpoint to start from, the SwAV stages that it is the result of are left out. */
+function withInit(config: Config): Config {
+  if (config.init === null) return config;
+  const first = config.stages.findIndex((stage) => stage.method !== 'swav');
+  const stages = config.stages.slice(first);
+  if (stages[0].init === 'nothing') stages[0] = { ...stages[0], init: 'backbone' };
+  const baseline =
+    config.baseline.init === 'nothing' ? { ...config.baseline, init: 'backbone' as const } : config.baseline;
+  return { ...config, stages, baseline };
+}
+
+/** Reduces what is larger than the data: batches, and queues that could not hold one batch. */
+export function fitToData(
+  config: Config,
+  facts: Pick<DataFacts, 'numTrain' | 'numLabeled'>,
+): { config: Config; notes: string[] } {
+  const notes: string[] = [];
+  const reduce = (name: string, batch: number, available: number, what: string): number => {
+    if (batch <= available) return batch;
+    notes.push(
+      `${name}: the ${what} batch of ${batch} is larger than the ${available} ${what} images, reduced to ${available}`,
+    );
+    return available;
+  };
+  const fit = <S extends Config['stages'][number]>(stage: S, name: string): S => {
+    const batch: Partial<SuaveStage['batch']> = { ...stage.batch };
+    if (batch.unlabeled !== undefined) batch.unlabeled = reduce(name, batch.unlabeled, facts.numTrain, 'training');
+    if (batch.labeled !== undefined) batch.labeled = reduce(name, batch.labeled, facts.numLabeled, 'labeled');
+    return { ...stage, batch };
+  };
+  return {
+    config: {
+      ...config,
+      stages: config.stages.map((stage) => fit(stage, `stage ${stage.name}`)),
+      baseline: { ...config.baseline, batch: { labeled: Math.min(config.baseline.batch.labeled, facts.numLabeled) } },
+    },
+    notes,
+  };
+}

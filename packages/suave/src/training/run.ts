@@ -1,0 +1,308 @@
+/** @file Trains all stages of one run, from the first or from a checkpoint, and ends with the fitted temperature. */
+import { existsSync } from 'node:fs';
+import { libtorchInfo, type Tensor } from '@suave/torch';
+import { torchSeed } from '../augment/index.js';
+import { type LoadedData, writeSplits } from '../data/index.js';
+import { Classifier } from '../evaluation/classifier.js';
+import { fitTemperature, scoreOf } from '../evaluation/metrics.js';
+import { allIndices, type ScoringOptions, scoreImages } from '../evaluation/scoring.js';
+import type { Method } from '../methods/index.js';
+import type { Config } from '../recipes/index.js';
+import {
+  type CheckpointInput,
+  type CheckpointMetadata,
+  type CheckpointScore,
+  describeEnvironment,
+  MetricsWriter,
+  openRun,
+  type RunPaths,
+  writeConfig,
+  writeEnvironment,
+} from '../runs/index.js';
+import { suaveVersion } from '../version.js';
+import { createBatches } from './batches.js';
+import { createMethod, createOptimizer, describeModel, learningRate } from './build-stage.js';
+import { readCheckpoint, rewriteMetadata } from './checkpoints.js';
+import type { TrainingEvents } from './events.js';
+import { handOver, readInitWeights } from './hand-over.js';
+import { type StageState, StageTrainer } from './stage-trainer.js';
+
+/** One run to train. */
+export interface RunRequest {
+  readonly config: Config;
+  readonly data: LoadedData;
+  readonly out: string;
+  /** Whether `out` holds this run already. */
+  readonly isResumed: boolean;
+  readonly events: TrainingEvents;
+  readonly signal: AbortSignal | null;
+}
+
+/** How a run ended. */
+export interface RunResult {
+  /** The run folder. */
+  run: string;
+  interrupted: boolean;
+  /** Whether it was finished before. */
+  alreadyFinished: boolean;
+  /** Score of the last checkpoint on the hold-out, null without one. */
+  score: CheckpointScore | null;
+  best: CheckpointScore | null;
+  /** Images of the hold-out. */
+  images: number;
+  seconds: number;
+}
+
+/** How images are prepared for evaluation, as checkpoints describe it. */
+export function inputOf(config: Config): CheckpointInput {
+  const { resize, crop, interpolation } = config.evaluation;
+  const { cacheSide, exifOrientation } = config.data;
+  return {
+    resize,
+    crop,
+    interpolation,
+    ...config.normalization,
+    exifOrientation,
+    cacheSide: cacheSide === 'none' ? null : cacheSide,
+  };
+}
+
+/** Trains a run to its end, or until a stop is asked for. */
+export async function trainRun(request: RunRequest): Promise<RunResult> {
+  const { config, data, out, isResumed } = request;
+  const { paths, lock } = openRun(out, isResumed);
+  let metrics: MetricsWriter | null = null;
+  try {
+    if (!isResumed) writeRunFiles(paths, config, data);
+    let checkpoint = existsSync(paths.last) ? readCheckpoint(paths.last) : null;
+    if (checkpoint?.metadata.finished) {
+      const result = resultOf(paths, checkpoint.metadata, data, { interrupted: false, alreadyFinished: true });
+      checkpoint.dispose();
+      return result;
+    }
+    metrics = new MetricsWriter(paths.metrics, checkpoint?.metadata.metricsLines ?? 0);
+    let seconds = 0;
+    let before: Method | null = null;
+    for (let index = checkpoint?.metadata.stage.index ?? 0; index < config.stages.length; index++) {
+      const stage: RunningStage = new RunningStage(request, paths, metrics, index, before, seconds);
+      before?.dispose();
+      before = null;
+      try {
+        if (checkpoint !== null) stage.trainer.load(checkpoint);
+        checkpoint?.dispose();
+        checkpoint = null;
+        const outcome = await stage.trainer.run();
+        seconds = stage.trainer.seconds;
+        if (outcome === 'interrupted') {
+          return {
+            ...emptyResult(paths, data),
+            interrupted: true,
+            score: stage.trainer.score,
+            best: stage.trainer.best,
+            seconds,
+          };
+        }
+        stage.trainer.writeStageEnd();
+        const isLast = index === config.stages.length - 1;
+        if (isLast) return await finish(request, paths, stage);
+        before = stage.releaseMethod();
+      } finally {
+        stage.dispose();
+      }
+    }
+    throw new Error('a run without stages'); // the schema asks for at least one
+  } finally {
+    metrics?.close();
+    lock.release();
+  }
+}
+
+/** Everything that a reader of the run needs, the configuration last: a folder without it is no run yet. */
+function writeRunFiles(paths: RunPaths, config: Config, data: LoadedData): void {
+  writeSplits(paths.splits, data.splits);
+  const { version, folder } = libtorchInfo();
+  writeEnvironment(
+    paths.environment,
+    describeEnvironment({
+      suave: suaveVersion,
+      libtorch: version,
+      libtorchFolder: folder,
+      threads: config.threads,
+      device: config.device,
+      started: new Date().toISOString(),
+    }),
+  );
+  const header = `Complete configuration of this run. Repeat it with: suave train DATA --recipe ${paths.config} --out OTHER`;
+  writeConfig(paths.config, config, header);
+}
+
+/** Fits the temperature on the hold-out and marks the run as finished. */
+async function finish(request: RunRequest, paths: RunPaths, stage: RunningStage): Promise<RunResult> {
+  const { data, config } = request;
+  const { trainer } = stage;
+  const scores = await trainer.lastScores();
+  let probabilityTemperature = stage.method.temperature;
+  if (scores !== null) {
+    probabilityTemperature = fitTemperature(scores, data.valLabels);
+    const { top1, top5, loss } = scoreOf(scores, data.valLabels, probabilityTemperature);
+    trainer.setScore({ top1, top5, loss, epoch: config.stages[stage.index].epochs });
+  }
+  stage.finished = { probabilityTemperature };
+  trainer.checkpoint();
+  if (existsSync(paths.best)) await fitBest(request, paths);
+  return { ...emptyResult(paths, data), score: trainer.score, best: trainer.best, seconds: trainer.seconds };
+}
+
+/** The best checkpoint gets a temperature of its own. */
+async function fitBest(request: RunRequest, paths: RunPaths): Promise<void> {
+  const { data, config } = request;
+  if (data.val === null) return;
+  const classifier = Classifier.load(paths.best, { device: config.device });
+  let scores: Tensor | null = null;
+  try {
+    scores = await scoreImages(
+      (images) => classifier.score(images),
+      data.val,
+      allIndices(data.val.length),
+      scoringOptions(config),
+    );
+    const probabilityTemperature = fitTemperature(scores, data.valLabels);
+    rewriteMetadata(paths.best, (metadata) => ({ ...metadata, probabilityTemperature }));
+  } finally {
+    scores?.dispose();
+    classifier.dispose();
+  }
+}
+
+function scoringOptions(config: Config): ScoringOptions {
+  return { input: inputOf(config), batch: config.evaluation.batch, device: config.device };
+}
+
+function emptyResult(paths: RunPaths, data: LoadedData): RunResult {
+  return {
+    run: paths.root,
+    interrupted: false,
+    alreadyFinished: false,
+    score: null,
+    best: null,
+    images: data.valLabels.length,
+    seconds: 0,
+  };
+}
+
+function resultOf(
+  paths: RunPaths,
+  metadata: CheckpointMetadata,
+  data: LoadedData,
+  flags: Pick<RunResult, 'interrupted' | 'alreadyFinished'>,
+): RunResult {
+  return {
+    ...emptyResult(paths, data),
+    ...flags,
+    score: metadata.score,
+    best: metadata.best,
+    seconds: metadata.seconds,
+  };
+}
+
+/** A stage with everything it is made of; owns method and optimizer until the method is handed on. */
+class RunningStage {
+  readonly method: Method;
+  readonly trainer: StageTrainer;
+  readonly index: number;
+  /** Set when the run is done: goes into the last checkpoint. */
+  finished: { probabilityTemperature: number } | null = null;
+  #isReleased = false;
+
+  constructor(
+    request: RunRequest,
+    paths: RunPaths,
+    metrics: MetricsWriter,
+    index: number,
+    before: Method | null,
+    seconds: number,
+  ) {
+    const { config, data, events, signal } = request;
+    const stage = config.stages[index];
+    const batches = createBatches(config, index, data);
+    const { stepsPerEpoch } = batches;
+    const totalSteps = stepsPerEpoch * stage.epochs;
+    const description = describeModel(config, stage, data.classes.length);
+    this.index = index;
+    this.method = createMethod(config, index, description, stepsPerEpoch, (network) => {
+      if (before !== null)
+        handOver(network, before.model.stateDict(), stage.init, `stage ${config.stages[index - 1].name}`);
+      else if (config.init !== null)
+        withInitWeights(config.init, (weights) => handOver(network, weights, stage.init, `--init ${config.init}`));
+    });
+    const { method } = this;
+    const optimizer = createOptimizer(stage.optimizer, method.trainableParameters());
+    const { val } = data;
+    const describe = (state: StageState, selection: CheckpointMetadata['selection']): CheckpointMetadata => ({
+      format: 1,
+      classes: method.predictsClasses ? [...data.classes] : null,
+      model: description,
+      input: inputOf(config),
+      temperature: method.temperature,
+      probabilityTemperature: this.finished?.probabilityTemperature ?? method.temperature,
+      selection,
+      config,
+      stage: { index, name: stage.name, step: state.step, epoch: state.epoch },
+      finished: this.finished !== null,
+      metricsLines: state.metricsLines,
+      meter: state.meter,
+      seconds: state.seconds,
+      score: state.score,
+      best: state.best,
+      suaveVersion,
+    });
+    this.trainer = new StageTrainer(
+      {
+        name: stage.name,
+        index,
+        numStages: config.stages.length,
+        epochs: stage.epochs,
+        stepsPerEpoch,
+        imagesPerStep: batches.imagesPerStep,
+        method,
+        optimizer,
+        device: config.device,
+        precision: config.precision,
+        batch: (step, monitored) => batches.batch(step, monitored),
+        learningRate: (step) => learningRate(stage.optimizer, step, stepsPerEpoch, totalSteps),
+        torchSeed: (step) => torchSeed(config.seed, index, step),
+        validate:
+          val === null || !method.predictsClasses
+            ? null
+            : () =>
+                scoreImages((images) => method.classify(images), val, allIndices(val.length), scoringOptions(config)),
+        validationLabels: data.valLabels,
+        logEvery: config.logging.every,
+        checkpointSeconds: 60 * config.logging.checkpointMinutes,
+        describe,
+      },
+      { paths, metrics, events, signal },
+      seconds,
+    );
+  }
+
+  /** Hands the method on to the next stage, which takes its weights and then disposes of it. */
+  releaseMethod(): Method {
+    this.#isReleased = true;
+    return this.method;
+  }
+
+  dispose(): void {
+    this.trainer.dispose();
+    if (!this.#isReleased) this.method.dispose();
+  }
+}
+
+function withInitWeights(path: string, use: (weights: ReadonlyMap<string, Tensor>) => void): void {
+  const weights = readInitWeights(path);
+  try {
+    use(weights);
+  } finally {
+    for (const tensor of weights.values()) tensor.dispose();
+  }
+}

@@ -1,0 +1,273 @@
+/** @file Runs one stage: steps, log, validation, checkpoints, interruption. Knows no method by name. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { noGrad, type optim, scope, type Tensor } from '@suave/torch';
+import { type Score, scoreOf } from '../evaluation/metrics.js';
+import type { Batch, Method, Progress } from '../methods/index.js';
+import type { CheckpointScore, MetricsRecord, MetricsWriter, RunPaths } from '../runs/index.js';
+import { checkFinite, type LoadedCheckpoint, notFinite, type StateParts, writeCheckpoint } from './checkpoints.js';
+import type { TrainingEvents } from './events.js';
+import { Meter } from './meter.js';
+import { type StepParts, trainStep } from './train-step.js';
+
+/** What a stage is made of. */
+export interface StageParts {
+  readonly name: string;
+  readonly index: number;
+  readonly numStages: number;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  /** Images of a step that count as seen: unlabeled ones, labeled ones in supervised training. */
+  readonly imagesPerStep: number;
+  readonly method: Method;
+  readonly optimizer: optim.Optimizer;
+  readonly device: string;
+  readonly precision: StepParts['precision'];
+  /** Batch t, a pure function of t; `monitored` tells whether metrics will be read. Called inside a scope. */
+  batch(step: number, monitored: boolean): Batch;
+  learningRate(step: number): number;
+  torchSeed(step: number): number;
+  /** Scores of the hold-out, [N, K] float32 on the CPU, kept; null where there is none or the method names no classes. */
+  validate: (() => Promise<Tensor>) | null;
+  readonly validationLabels: Int32Array;
+  readonly logEvery: number;
+  readonly checkpointSeconds: number;
+  /** The header of a checkpoint of this stage in the given state. */
+  describe(
+    state: StageState,
+    selection: 'last' | 'best on the hold-out' | 'end of a stage',
+  ): Parameters<typeof writeCheckpoint>[2];
+}
+
+/** Counters that a checkpoint stores beside the tensors. */
+export interface StageState {
+  step: number;
+  epoch: number;
+  /** Seconds of training of the whole run. */
+  seconds: number;
+  metricsLines: number;
+  meter: { names: string[]; steps: number };
+  score: CheckpointScore | null;
+  best: CheckpointScore | null;
+}
+
+/** Where a stage writes and whom it tells. */
+export interface StageSurroundings {
+  readonly paths: RunPaths;
+  readonly metrics: MetricsWriter;
+  readonly events: TrainingEvents;
+  /** Aborted when training should stop after the current step. */
+  readonly signal: AbortSignal | null;
+}
+
+/** Trains one stage from its first step, or from a checkpoint. */
+export class StageTrainer {
+  readonly #parts: StageParts;
+  readonly #around: StageSurroundings;
+  readonly #meter: Meter;
+  #step = 0;
+  #score: CheckpointScore | null = null;
+  #best: CheckpointScore | null = null;
+  #secondsBefore: number;
+  #startedAt = performance.now();
+  #checkpointAt = performance.now();
+  #scores: Tensor | null = null;
+  #checkpointedStep = -1;
+
+  /** @param seconds  seconds of training before this stage */
+  constructor(parts: StageParts, around: StageSurroundings, seconds: number) {
+    this.#parts = parts;
+    this.#around = around;
+    this.#meter = new Meter(parts.device);
+    this.#secondsBefore = seconds;
+  }
+
+  get totalSteps(): number {
+    return this.#parts.epochs * this.#parts.stepsPerEpoch;
+  }
+
+  /** Seconds of training of the whole run so far. */
+  get seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#startedAt) / 1000;
+  }
+
+  /** Score on the hold-out at the end of the last epoch. */
+  get score(): CheckpointScore | null {
+    return this.#score;
+  }
+
+  /** Replaces the score by one with the fitted temperature. */
+  setScore(score: CheckpointScore): void {
+    this.#score = score;
+  }
+
+  get best(): CheckpointScore | null {
+    return this.#best;
+  }
+
+  /** Continues from a checkpoint of this stage. */
+  load(checkpoint: LoadedCheckpoint): void {
+    const { metadata } = checkpoint;
+    this.#parts.method.loadState(checkpoint.method);
+    this.#parts.optimizer.loadState(checkpoint.optimizer);
+    this.#meter.load(checkpoint.meter, metadata.meter);
+    this.#step = metadata.stage.step;
+    this.#secondsBefore = metadata.seconds;
+    this.#startedAt = performance.now();
+    this.#score = metadata.score;
+    this.#best = metadata.best;
+  }
+
+  /**
+   * Trains until the stage is done or a stop is asked for; a checkpoint of the last state is on the disk in both cases.
+   * @returns  whether the stage is done
+   * @throws TrainingError `NOT_FINITE` when the loss is no number any more
+   */
+  async run(): Promise<'done' | 'interrupted'> {
+    const { events, signal } = this.#around;
+    const { name, index, numStages, method, stepsPerEpoch } = this.#parts;
+    events.stageStarted?.(name, index, numStages, this.#step, this.totalSteps);
+    this.#checkpointAt = performance.now();
+    method.train();
+    while (this.#step < this.totalSteps) {
+      this.#oneStep();
+      const epochEnds = this.#step % stepsPerEpoch === 0;
+      if (epochEnds || this.#isLogged(this.#step)) await this.#log(epochEnds);
+      const isDue = performance.now() - this.#checkpointAt > 1000 * this.#parts.checkpointSeconds;
+      if (epochEnds || isDue || signal?.aborted) this.checkpoint();
+      await nextTurn();
+      if (signal?.aborted) {
+        if (this.#step > this.#checkpointedStep) this.checkpoint();
+        return 'interrupted';
+      }
+    }
+    return 'done';
+  }
+
+  #isLogged(stepsDone: number): boolean {
+    return stepsDone % this.#parts.logEvery === 0 || stepsDone === this.totalSteps;
+  }
+
+  #oneStep(): void {
+    const { stepsPerEpoch, epochs, imagesPerStep, name } = this.#parts;
+    const done = this.#step + 1;
+    const monitored = this.#isLogged(done) || done % stepsPerEpoch === 0;
+    const progress: Progress = {
+      step: this.#step,
+      epoch: Math.floor(this.#step / stepsPerEpoch),
+      stepsPerEpoch,
+      epochs,
+      totalSteps: this.totalSteps,
+      monitored,
+    };
+    trainStep({ ...this.#parts, meter: this.#meter, batch: (step) => this.#parts.batch(step, monitored) }, progress);
+    this.#step = done;
+    this.#around.events.step?.({
+      stage: name,
+      step: done,
+      totalSteps: this.totalSteps,
+      epoch: progress.epoch,
+      epochs,
+      imagesPerStep,
+    });
+  }
+
+  /** Reads the meter back, validates at the end of an epoch, appends one line. */
+  async #log(epochEnds: boolean): Promise<void> {
+    const { name, method, stepsPerEpoch, epochs, imagesPerStep, learningRate } = this.#parts;
+    const step = this.#step;
+    const { values, allFinite } = noGrad(() => scope(() => this.#meter.read()));
+    if (!allFinite) throw notFinite(`stage ${name}, step ${step}`);
+    const epoch = Math.floor((step - 1) / stepsPerEpoch);
+    const progress: Progress = { step: step - 1, epoch, stepsPerEpoch, epochs, totalSteps: this.totalSteps };
+    const record: MetricsRecord = {
+      stage: name,
+      step,
+      epoch,
+      images: step * imagesPerStep,
+      seconds: Math.round(this.seconds * 1000) / 1000,
+      ...values,
+      lr: learningRate(step - 1),
+      ...method.schedules(progress),
+    };
+    if (epochEnds && this.#parts.validate !== null) {
+      const score = await this.validation();
+      this.#score = { top1: score.top1, top5: score.top5, loss: score.loss, epoch: epoch + 1 };
+      record.val_top1 = score.top1;
+      record.val_top5 = score.top5;
+      record.val_loss = score.loss;
+    }
+    this.#around.metrics.append(record);
+    this.#around.events.metrics?.(record);
+    if (epochEnds) this.#around.events.epochEnded?.(record);
+    if (epochEnds && this.#score !== null && (this.#best === null || this.#score.top1 > this.#best.top1)) {
+      this.#best = this.#score;
+      const state = method.state();
+      checkFinite(state, `stage ${name}, step ${step}`);
+      this.#write(
+        this.#around.paths.best,
+        { method: state, optimizer: new Map(), meter: new Map() },
+        'best on the hold-out',
+      );
+    }
+  }
+
+  /** Scores the hold-out with the current weights; the scores are kept for fitting the temperature. */
+  async validation(): Promise<Score> {
+    this.#scores?.dispose();
+    this.#scores = await this.#parts.validate!();
+    return scoreOf(this.#scores, this.#parts.validationLabels, this.#parts.method.temperature);
+  }
+
+  /** Scores [N, K] of the hold-out with the weights of the last epoch's end; null without a hold-out. Owned by the trainer. */
+  async lastScores(): Promise<Tensor | null> {
+    if (this.#parts.validate === null) return null;
+    if (this.#scores === null) await this.validation();
+    return this.#scores;
+  }
+
+  /** Writes `last.safetensors` with the complete state. @throws TrainingError when a value is no number */
+  checkpoint(): void {
+    const { name, method, optimizer } = this.#parts;
+    const state = method.state();
+    checkFinite(state, `stage ${name}, step ${this.#step}`);
+    if (!noGrad(() => scope(() => this.#meter.isFinite()))) throw notFinite(`stage ${name}, step ${this.#step}`);
+    this.#around.metrics.sync();
+    this.#write(
+      this.#around.paths.last,
+      { method: state, optimizer: optimizer.state(), meter: this.#meter.state() },
+      'last',
+    );
+    this.#checkpointAt = performance.now();
+    this.#checkpointedStep = this.#step;
+  }
+
+  /** Writes the checkpoint of the finished stage: what the next stage starts from. */
+  writeStageEnd(): void {
+    const { name, method } = this.#parts;
+    const parts = { method: method.state(), optimizer: new Map(), meter: new Map() };
+    this.#write(this.#around.paths.stage(name), parts, 'end of a stage');
+  }
+
+  #write(path: string, parts: StateParts, selection: Parameters<StageParts['describe']>[1]): void {
+    scope(() => writeCheckpoint(path, parts, this.#parts.describe(this.#state(), selection)));
+    this.#around.events.checkpoint?.(path);
+  }
+
+  #state(): StageState {
+    return {
+      step: this.#step,
+      epoch: Math.floor(this.#step / this.#parts.stepsPerEpoch),
+      seconds: this.seconds,
+      metricsLines: this.#around.metrics.lines,
+      meter: this.#meter.counters(),
+      score: this.#score,
+      best: this.#best,
+    };
+  }
+
+  dispose(): void {
+    this.#meter.dispose();
+    this.#scores?.dispose();
+    this.#parts.optimizer.dispose();
+  }
+}

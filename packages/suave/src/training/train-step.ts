@@ -1,0 +1,51 @@
+/**
+ * @file One gradient step, the order of thought of the whole system on one page. Everything stays on the device: nothing is
+ * read back here, and from the second step on the number of live tensors does not change.
+ */
+import { autocast, manualSeed, noGrad, type optim, scope } from '@suave/torch';
+import type { Batch, Method, Progress } from '../methods/index.js';
+import type { Meter } from './meter.js';
+
+/** What a step works on; all of it is updated in place. */
+export interface StepParts {
+  readonly method: Method;
+  readonly optimizer: optim.Optimizer;
+  /** Sums of the losses since the last line of the log; a sum that is not finite tells that a loss was not. */
+  readonly meter: Meter;
+  /** Batch t, a pure function of t. */
+  batch(step: number): Batch;
+  /** Learning rate of step t. */
+  learningRate(step: number): number;
+  /** Number format of convolutions and matrix products; weights and losses stay float32. */
+  readonly precision: 'fp32' | 'bf16' | 'fp16';
+  /** `cpu` or `cuda`. */
+  readonly device: string;
+  /** Seed of torch's own generator in step t. */
+  torchSeed(step: number): number;
+}
+
+/** Does step `progress.step`: schedules, batch, forward and loss, backward, optimizer, what follows the optimizer. */
+export function trainStep(parts: StepParts, progress: Progress): void {
+  const { method, optimizer, meter } = parts;
+  scope(() => {
+    manualSeed(parts.torchSeed(progress.step));
+    const lr = parts.learningRate(progress.step);
+    for (const group of optimizer.paramGroups) group.lr = lr;
+
+    const batch = noGrad(() => parts.batch(progress.step));
+    const { loss, terms } = inPrecision(parts, () => method.step(batch, progress));
+    noGrad(() => meter.add(loss.detach(), terms));
+
+    loss.backward();
+    method.afterBackward(progress);
+    optimizer.step();
+    optimizer.zeroGrad();
+    method.afterStep(progress);
+  });
+}
+
+/** Runs the forward pass under automatic casting where a lower precision is asked for. */
+function inPrecision<T>({ precision, device }: StepParts, forward: () => T): T {
+  if (precision === 'fp32') return forward();
+  return autocast(device === 'cpu' ? 'cpu' : 'cuda', precision === 'bf16' ? 'bfloat16' : 'float16', forward);
+}
