@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { kindByContent } from './image-kind.js';
-import { readJpegHeader } from './jpeg-header.js';
+import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
 import { orient, type RgbImage, reducedSize, resizeBilinear } from './resize.js';
 
 sharp.cache(false);
@@ -63,7 +63,8 @@ export async function decodeBytes(bytes: Buffer, options: DecodeOptions): Promis
   try {
     const coarse = header === null ? null : coarseSize(header.height, header.width, options.cacheSide);
     const image = await decodeRgb(bytes, header?.components === 4, coarse);
-    const size = reducedSize(image.height, image.width, options.cacheSide);
+    const { height, width } = coarse === null ? image : (header as JpegHeader);
+    const size = reducedSize(height, width, options.cacheSide);
     const reduced = resizeBilinear(image, size.height, size.width);
     const mayTurn = kind === 'jpeg' ? header?.hasExif : bytes.includes(kind === 'png' ? 'eXIf' : 'EXIF');
     if (options.exifOrientation === 'ignore' || !mayTurn) return reduced;
@@ -73,7 +74,11 @@ export async function decodeBytes(bytes: Buffer, options: DecodeOptions): Promis
   }
 }
 
-/** The size at which a large JPEG is decoded: a half, quarter or eighth; null for the full size. */
+/**
+ * The size to which a large JPEG is reduced while it is decoded: a half, quarter or eighth; null for the full size.
+ * Where a side is not a multiple of that, the picture may be off by up to one pixel of the file, a fraction of one of
+ * the result.
+ */
 function coarseSize(height: number, width: number, side: number | null): { height: number; width: number } | null {
   if (side === null) return null;
   const short = Math.min(height, width);
@@ -81,13 +86,9 @@ function coarseSize(height: number, width: number, side: number | null): { heigh
   return factor === undefined ? null : { height: Math.floor(height / factor), width: Math.floor(width / factor) };
 }
 
-async function decodeRgb(
-  bytes: Buffer,
-  isCmyk: boolean,
-  coarse: { height: number; width: number } | null,
-): Promise<RgbImage> {
+async function decodeRgb(bytes: Buffer, isCmyk: boolean, coarse: CoarseSize | null): Promise<RgbImage> {
   let image = sharp(bytes, { failOn: 'error', ignoreIcc: true });
-  if (coarse !== null) image = image.resize(coarse.width, coarse.height, { fit: 'fill', kernel: 'linear' });
+  if (coarse !== null) image = image.resize(coarse.width, coarse.height, { fit: 'fill', kernel: 'cubic' });
   image = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
   const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   const { height, width, channels } = info;
