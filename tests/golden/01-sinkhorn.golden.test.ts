@@ -38,9 +38,17 @@ function checkOneRank(golden: GoldenCase, dtype: Float): void {
       const tolerance = name.endsWith('_f64') && dtype === 'float64' ? { atol: 1e-9 } : golden.tolerance(name);
       golden.check(name, reading(q, golden).data(), tolerance);
     }
+    const gap = 'smallest_gap_between_best_and_second';
+    if (gap in golden.expectedValues && dtype === 'float64') golden.checkValue(gap, smallestGap(q));
     const total = q.sum([1]).data() as Float32Array | Float64Array;
     assertNumbers(total, new Float64Array(total.length).fill(1), { atol: 1e-5 }, `${golden.id}: sums of rows`);
   });
+}
+
+/** Smallest distance between the best and the second best assignment of a row: how safe the arg-max is. */
+function smallestGap(q: Tensor): number {
+  const [best] = q.topk(2, { dim: 1 });
+  return best.select(1, 0).sub(best.select(1, 1)).min().item();
 }
 
 function ranksOf(golden: GoldenCase): number[] {

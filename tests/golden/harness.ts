@@ -253,7 +253,7 @@ export interface Skip {
  * Makes a test of every case of a group: the first handler whose `when` holds decides. A case that no handler
  * knows fails, so that nothing in a golden folder is passed over in silence.
  */
-export function goldenGroup(group: string, handlers: readonly (Handler | Skip)[], timeoutMs = 120_000): void {
+export function goldenGroup(group: string, handlers: readonly (Handler | Skip)[], timeoutMs = 600_000): void {
   describe(`golden ${group}`, () => {
     const cases = casesOf(group);
     if (cases.length === 0) test.skip('no case of this group in the golden folder', () => {});
