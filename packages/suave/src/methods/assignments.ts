@@ -3,8 +3,9 @@
  * Shapes: B images, D embedding, K prototypes, R queue rows.
  */
 import { type Collective, cat, noGrad, scope, type Tensor } from '@suave/torch';
+import { atLeastFloat32 } from '../models/index.js';
 import { AssignmentQueue, queueRows } from './queue.js';
-import { atLeastFloat32, sinkhornKnopp } from './sinkhorn.js';
+import { sinkhornKnopp } from './sinkhorn.js';
 
 /** How assignments are made; defaults are the paper's. */
 export interface AssignmentOptions {

@@ -4,7 +4,7 @@
  */
 import { logSoftmax, noGrad, oneHot, scope, stack, type Tensor } from '@suave/torch';
 import { SuaveError } from '../errors.js';
-import { atLeastFloat32 } from './sinkhorn.js';
+import { atLeastFloat32 } from '../models/index.js';
 
 /** Log-probabilities of scores divided by a temperature, in at least float32. */
 export function logProbabilities(scores_NK: Tensor, temperature: number): Tensor {

@@ -4,6 +4,7 @@
  */
 import { type Collective, noGrad, scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../errors.js';
+import { atLeastFloat32 } from '../models/index.js';
 
 /** Options of `sinkhornKnopp`. */
 export interface SinkhornOptions {
@@ -56,9 +57,4 @@ function logMass(logQ_NK: Tensor, collective: Collective | null): Tensor {
   const mass = logQ_NK.sub(largest).exp().sum([0], { keepdim: true });
   collective.allReduceSum_(mass);
   return mass.log().add(largest);
-}
-
-/** The tensor itself in float32 or float64, else widened to float32: losses and assignments never compute in half types. */
-export function atLeastFloat32(x: Tensor): Tensor {
-  return x.dtype === 'float32' || x.dtype === 'float64' ? x : x.to('float32');
 }

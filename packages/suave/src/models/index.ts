@@ -12,6 +12,7 @@ export {
   unwrapKeys,
 } from './loading.js';
 export { multiCropForward, type RowLayout, runsOfEqualWidth } from './multi-crop.js';
+export { atLeastFloat32 } from './precision.js';
 export { type BackboneOptions, backboneNames, createBackbone } from './registry.js';
 export type { BlockKind, FloatType, Placement } from './residual-blocks.js';
 export { ResNet, type ResNetOptions, type Stem } from './resnet.js';

@@ -16,13 +16,14 @@ import {
   PrototypeLayers,
 } from './heads.js';
 import { multiCropForward, type RowLayout } from './multi-crop.js';
+import { atLeastFloat32 } from './precision.js';
 import type { Placement } from './residual-blocks.js';
 
 /** What a forward over a step's inputs gives; rows as `layout` says. */
 export interface SwavOutput {
   /** Pooled backbone features [N, F]. */
   readonly features: Tensor;
-  /** Embeddings z [N, D], rows of unit length where the model normalizes. */
+  /** Embeddings z [N, D] in at least float32, rows of unit length where the model normalizes. */
   readonly embeddings: Tensor;
   /** Scores z Wᵀ [N, K_i] before temperature, one tensor per prototype layer. */
   readonly logits: Tensor[];
@@ -153,7 +154,8 @@ export class SwavModel extends nn.Module implements PrototypeNetwork {
       const layout = { numLabeled, viewRows: numLabeled > 0 ? sizes.slice(1) : sizes };
       const features = multiCropForward(inputs, (images) => this.#backbone.forward(images));
       const { hidden, output } = this.projection_head?.project(features) ?? { hidden: [], output: features };
-      const embeddings = this.#normalize ? normalizedRows(output) : output;
+      const wide = atLeastFloat32(output);
+      const embeddings = this.#normalize ? normalizedRows(wide) : wide;
       const logits = this.prototypeLogits(embeddings);
       const watched = this.projection_head ? [features, ...hidden, output] : [features];
       return { features, embeddings, logits, online: this.#onlineLogits(watched, numLabeled), layout };
