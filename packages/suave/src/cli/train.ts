@@ -1,7 +1,7 @@
 /** @file `suave train`: reads its options, sets the thread count, then loads libtorch and trains. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { defaultRecipe, type Override, parseSet, type RecipeRequest } from '../recipes/index.js';
+import { defaultRecipe, exampleFacts, type Override, parseSet, type RecipeRequest, resolveRecipe } from '../recipes/index.js';
 import { checkOut } from '../runs/index.js';
 import { InterruptedError } from './exit.js';
 import { stopOnSignals } from './signals.js';
@@ -99,6 +99,7 @@ async function runTrain(data: string, options: TrainOptions): Promise<void> {
   const resume = options.resume === true;
   const request: RecipeRequest = { recipe: options.recipe ?? defaultRecipe, overrides: overridesOf(options) };
   checkOut(options.out, resume);
+  if (!resume) resolveRecipe(request, exampleFacts); // a wrong setting is said at once, before anything is loaded
   const threads = threadsFor(request, options.out, resume);
   prepareThreads(threads);
   const { train } = await import('../training/index.js');
