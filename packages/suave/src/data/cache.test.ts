@@ -1,16 +1,21 @@
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
+  statfsSync,
   truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import {
+  crc32,
   temporaryFolder,
   testImage,
   testPixels,
@@ -184,16 +189,62 @@ describe('cache of decoded images', () => {
     }
   });
 
-  test('removes what killed processes have left behind, and nothing newer', async () => {
+  test('is made again after a kill in the middle, and what the killed process left is removed', async () => {
+    const data = await makeData();
+    const folder = temporaryFolder();
+    const modules = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'data')).href;
+    const script = `
+      const { openImageCache } = await import('${modules}/cache.js');
+      const { scanFolder } = await import('${modules}/scan.js');
+      await openImageCache({
+        root: ${JSON.stringify(data)}, cache: ${JSON.stringify(folder)}, images: scanFolder(${JSON.stringify(data)}).images,
+        cacheSide: 20, exifOrientation: 'apply', workers: 1, onProgress: () => process.kill(process.pid, 'SIGKILL'),
+      });`;
+    const killed = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+    expect([killed.signal, killed.stderr]).toEqual(['SIGKILL', '']);
+    expect(readdirSync(folder)).toEqual([expect.stringMatching(/\.tmp$/)]);
+    expect(await openImageCache(request(data, folder))).toMatchObject({ numDecoded: 100, wasDamaged: false });
+    fileOf(folder);
+  });
+
+  test('keeps temporary files of processes at work, and of other machines for a day', async () => {
     const data = await makeData();
     const folder = temporaryFolder();
     const { path } = await openImageCache(request(data, folder));
-    writeFileSync(`${path}.1-aa.tmp`, 'old');
-    writeFileSync(`${path}.2-bb.tmp`, 'at work');
-    utimesSync(`${path}.1-aa.tmp`, 1000, 1000);
+    const mine = `${path}.${hostname().replace(/[^\w-]/g, '_')}-${process.pid}-00000000.tmp`;
+    const names = [mine, `${path}.else-where-1-00000000.tmp`, `${path}.else-where-2-00000000.tmp`];
+    for (const name of names) writeFileSync(name, 'pixels');
+    utimesSync(mine, 1000, 1000);
+    utimesSync(names[1], 1000, 1000);
     truncateSync(path, 5);
     await openImageCache(request(data, folder));
-    expect([existsSync(`${path}.1-aa.tmp`), existsSync(`${path}.2-bb.tmp`)]).toEqual([false, true]);
+    expect(names.map((name) => existsSync(name))).toEqual([true, false, true]);
+  });
+
+  test('asks for enough space before it decodes anything', async () => {
+    const data = temporaryFolder();
+    const [width, height] = [16000, 16000];
+    const header = Buffer.from(await testImage(2, 2).png().toBuffer());
+    header.writeUInt32BE(width, 16);
+    header.writeUInt32BE(height, 20);
+    header.writeUInt32BE(crc32(header.subarray(12, 29)), 29);
+    const folder = temporaryFolder();
+    const { bavail, bsize } = statfsSync(folder);
+    const images = Array.from({ length: Math.ceil((bavail * bsize) / (width * height * 3)) + 10 }, (_, i) => ({
+      path: `${i % 50}.png`,
+      size: i,
+      mtimeMs: 1,
+    }));
+    for (let i = 0; i < 50; i++) writeFile(data, `${i}.png`, header);
+    const opening = openImageCache({ ...request(data, folder, { cacheSide: null }), images });
+    await expect(opening).rejects.toMatchObject({
+      code: 'NO_SPACE',
+      exitCode: 1,
+      message: expect.stringMatching(
+        /MB free of about \d+ MB that the images need\. Free some space or choose another disk/,
+      ),
+    });
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 

@@ -174,7 +174,8 @@ async function buildCache(
       throw error;
     }
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOSPC') throw noSpace(path, 'no space left while writing', cause);
+    if (['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? ''))
+      throw noSpace(path, 'no space left while writing', cause);
     throw cause;
   }
 }

@@ -11,12 +11,16 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 
 const flushBytes = 4 * 1024 * 1024;
 
-/** Temporary files that nobody has written to for this long were left by a killed process. */
+/** Temporary files of other machines that nobody has written to for this long were left by a killed process. */
 const staleMs = 24 * 3600 * 1000;
+
+/** Who is writing: part of the temporary name, so that others can tell whether the writer is still alive. */
+const writer = `${hostname().replace(/[^\w-]/g, '_')}-${process.pid}`;
 
 /** A file in the making. Several processes may make the same one: each has its own temporary name, the last one stays. */
 export class CompleteFile {
@@ -30,7 +34,7 @@ export class CompleteFile {
   /** Opens a temporary file beside `path`. */
   constructor(path: string) {
     this.#path = path;
-    this.#temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+    this.#temporary = `${path}.${writer}-${randomBytes(4).toString('hex')}.tmp`;
     this.#file = openSync(this.#temporary, 'wx');
   }
 
@@ -99,13 +103,26 @@ export function writeWholeFile(path: string, text: string): void {
   }
 }
 
+/** Whether the process that wrote a temporary file of this machine is gone; null for files of other machines. */
+function isWriterGone(name: string): boolean | null {
+  const [, host, pid] = /\.([\w-]+)-(\d+)-[0-9a-f]{8}\.tmp$/.exec(name) ?? [];
+  if (pid === undefined || `${host}-${process.pid}` !== writer) return null;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
+}
+
 /** Removes temporary files of `path` that killed processes have left behind. */
 export function removeStaleTemporaries(path: string): void {
   const folder = dirname(path);
   for (const name of readdirSync(folder)) {
     if (!name.startsWith(`${basename(path)}.`) || !name.endsWith('.tmp')) continue;
     try {
-      if (Date.now() - statSync(join(folder, name)).mtimeMs > staleMs) rmSync(join(folder, name), { force: true });
+      const isOld = Date.now() - statSync(join(folder, name)).mtimeMs > staleMs;
+      if (isWriterGone(name) ?? isOld) rmSync(join(folder, name), { force: true });
     } catch {
       // Another process was faster.
     }

@@ -124,7 +124,7 @@ function decodeInWorkers(
     }
     signal?.addEventListener('abort', stop);
     for (let i = 0; i < numWorkers; i++) {
-      const worker = new Worker(file, { workerData });
+      const worker = new Worker(file, { workerData, execArgv: [] });
       workers.push(worker);
       worker.on('message', receive);
       worker.on('error', finish);

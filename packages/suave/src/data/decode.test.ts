@@ -1,8 +1,8 @@
-import { deflateSync, crc32 as nodeCrc32 } from 'node:zlib';
+import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import sharp, { type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder, testImage, testPixels, writeFile } from '../../../../tests/fixtures/image-folders.js';
+import { crc32, temporaryFolder, testImage, testPixels, writeFile } from '../../../../tests/fixtures/image-folders.js';
 import { type DecodeOptions, decodeBytes, decodeFile } from './decode.js';
 import { readJpegHeader } from './jpeg-header.js';
 import { orient, reducedSize, resizeBilinear } from './resize.js';
@@ -30,16 +30,6 @@ function makePng(width: number, height: number, depth: number, colorType: number
   const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
   const parts = [chunk('IHDR', header), chunk('IDAT', deflateSync(filtered)), chunk('IEND', Buffer.alloc(0))];
   return Buffer.concat([signature, ...parts]);
-}
-
-function crc32(bytes: Uint8Array): number {
-  if (nodeCrc32) return nodeCrc32(bytes);
-  let crc = -1;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc >>> 0;
 }
 
 describe('formats', () => {

@@ -86,7 +86,11 @@ function coarseSize(height: number, width: number, side: number | null): { heigh
   return factor === undefined ? null : { height: Math.floor(height / factor), width: Math.floor(width / factor) };
 }
 
-async function decodeRgb(bytes: Buffer, isCmyk: boolean, coarse: CoarseSize | null): Promise<RgbImage> {
+async function decodeRgb(
+  bytes: Buffer,
+  isCmyk: boolean,
+  coarse: { height: number; width: number } | null,
+): Promise<RgbImage> {
   let image = sharp(bytes, { failOn: 'error', ignoreIcc: true });
   if (coarse !== null) image = image.resize(coarse.width, coarse.height, { fit: 'fill', kernel: 'cubic' });
   image = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');

@@ -56,6 +56,20 @@ describe('layouts', () => {
     expect(layout.notes.join()).toMatch(/1 image\(s\) lie beside the class folders/);
   });
 
+  test('class folders directly, with val/ beside them; a class may be called val', async () => {
+    const data = temporaryFolder();
+    await writeClassFolders(data, ['dog', 'cat'], 2);
+    await writeImages(data, ['val/cat/0.png', 'val/dog/0.png']);
+    const { layout, numTrain, valSource } = await plan(data);
+    expect([layout.classes, numTrain, layout.val?.length, valSource]).toEqual([['cat', 'dog'], 4, 2, 'folder']);
+    const other = temporaryFolder();
+    await writeImages(other, ['val/0.png', 'wal/0.png']);
+    expect((await plan(other)).layout.classes).toEqual(['val', 'wal']);
+    const only = temporaryFolder();
+    await writeClassFolders(only, ['dog', 'cat'], 1, 'val/');
+    await expectError(plan(only), 'EMPTY_FOLDER', /got images in val\/ only/);
+  });
+
   test('names are compared in NFC and kept as they are', async () => {
     const data = temporaryFolder();
     const decomposed = 'café'.normalize('NFD');

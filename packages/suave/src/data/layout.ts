@@ -86,7 +86,12 @@ function checkNotEmpty(scan: FolderScan, regions: Regions): void {
   if (regions.pool.length > 0) return;
   const where = regions.trainPrefix === '' ? scan.root : join(scan.root, 'train');
   const rest = scan.unreadable.length + scan.notImages.length;
-  const got = rest === 0 ? 'an empty folder' : `${rest} file(s), none of which can be read as an image`;
+  const onlyVal = (regions.val?.length ?? 0) > 0;
+  const got = onlyVal
+    ? 'images in val/ only'
+    : rest === 0
+      ? 'an empty folder'
+      : `${rest} file(s), none of which can be read as an image`;
   throw new DataError(
     `data: expected JPEG, PNG or WebP images in "${where}", got ${got}. Give the folder that holds the images.`,
     { code: 'EMPTY_FOLDER', file: where },
