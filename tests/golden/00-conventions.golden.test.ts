@@ -4,24 +4,25 @@ import { type Fill, fillValues, nameHash, project, waveHash } from './waves.js';
 
 goldenGroup('00', [
   {
-    when: (golden) => /^fill_(sin|hash)/.test(golden.id),
+    when: (golden) => 'name_hash' in golden.params,
     run: (golden) => {
-      const fill: Fill = golden.id.startsWith('fill_sin') ? 'sin' : 'hash';
+      const fill = /convention "(sin|hash)"/.exec(golden.entry.checks)![1] as Fill;
       for (const [name, hash] of Object.entries(golden.params.name_hash as Record<string, number>)) {
         if (nameHash(name) !== hash) throw new Error(`nameHash("${name}"): expected ${hash}, got ${nameHash(name)}.`);
       }
-      for (const name of golden.names('expected'))
+      for (const name of golden.names('expected')) {
         golden.check(name, fillValues(name, golden.tensor(name).shape, fill));
+      }
     },
   },
   {
-    when: (golden) => golden.id.startsWith('wave_hash'),
+    when: (golden) => golden.names('expected').length > 0,
     run: (golden) => {
       for (const name of golden.names('expected')) golden.check(name, waveHash(name, golden.tensor(name).data.length));
     },
   },
   {
-    when: (golden) => golden.id.startsWith('projection'),
+    when: (golden) => Object.keys(golden.expectedValues).some((name) => name.startsWith('proj_')),
     run: (golden) => {
       for (const value of Object.keys(golden.expectedValues)) {
         const [, prefix, name] = /^proj_([a-z]+)_(.+)$/.exec(value)!;

@@ -211,7 +211,7 @@ goldenGroup('06', [
   },
   {
     when: (golden) =>
-      'vit' in golden.params || /vit|dino|pos_/i.test(golden.id) || /vit|dino/i.test(golden.entry.reference),
+      'vit' in golden.params || 'pos_embed' in golden.params || /vit|dino/i.test(golden.entry.reference),
     skip: LATER,
   },
 ]);

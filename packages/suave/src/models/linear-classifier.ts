@@ -1,8 +1,8 @@
 /** @file A backbone with a linear classifier: what supervised training alone uses. */
 import { nn, scope, type Tensor } from '@suave/torch';
 import type { Backbone } from './backbone.js';
+import { BackboneModel } from './backbone-model.js';
 import type { Placement } from './residual-blocks.js';
-import { adoptChildren } from './swav-model.js';
 
 /** A network from images to class scores. */
 export interface ClassifierNetwork extends nn.Module {
@@ -13,25 +13,17 @@ export interface ClassifierNetwork extends nn.Module {
 }
 
 /** `fc(backbone(images))`; keys are torchvision's (`conv1.weight` … `fc.weight`, `fc.bias`). */
-export class LinearClassifier extends nn.Module implements ClassifierNetwork {
-  readonly #backbone: Backbone;
+export class LinearClassifier extends BackboneModel implements ClassifierNetwork {
   readonly fc: nn.Linear;
 
   /** @param backbone  taken over: disposed with the model */
   constructor(backbone: Backbone, numClasses: number, placement: Placement = {}) {
-    super();
-    this.#backbone = backbone;
-    adoptChildren(this, backbone);
+    super(backbone);
     this.fc = new nn.Linear(backbone.outFeatures, numClasses, placement);
   }
 
-  /** The backbone, for features alone. */
-  get backbone(): Backbone {
-    return this.#backbone;
-  }
-
   forward(images: Tensor): Tensor {
-    return scope(() => this.fc.forward(this.#backbone.forward(images)));
+    return scope(() => this.fc.forward(this.backbone.forward(images)));
   }
 
   classify(images: Tensor): Tensor {

@@ -100,6 +100,12 @@ describe('SwavModel', () => {
     model.dispose();
   });
 
+  test('refuses a backbone that has a classifier of its own', () => {
+    expect(() => new SwavModel({ backbone: createBackbone('resnet8', { numClasses: 3 }) })).toThrow(
+      /without a classifier/,
+    );
+  });
+
   test('refuses an ensemble head without online heads', () => {
     expect(() => new SwavModel({ backbone: createBackbone('resnet8'), ensembleHead: true })).toThrow(
       /needs online heads/,

@@ -6,6 +6,7 @@
 import { nn, scope, type Tensor } from '@suave/torch';
 import { ConfigError } from '../errors.js';
 import type { Backbone } from './backbone.js';
+import { BackboneModel } from './backbone-model.js';
 import {
   ensembleLogits,
   hiddenWidths,
@@ -69,38 +70,24 @@ export interface SwavModelOptions extends Placement {
   readonly ensembleHead?: boolean;
 }
 
-/**
- * Makes the children of `owner` children of `target` as well, so that their keys carry no prefix.
- * The owner is then reached through a private field only.
- */
-export function adoptChildren(target: nn.Module, owner: nn.Module): void {
-  for (const [name, child] of owner.namedChildren()) {
-    Object.defineProperty(target, name, { value: child, enumerable: true, configurable: true, writable: false });
-  }
-}
-
 /** Backbone + projection head + prototypes (SwAV, section 3; Suave ties prototype k to class k). */
-export class SwavModel extends nn.Module implements PrototypeNetwork {
-  readonly #backbone: Backbone;
+export class SwavModel extends BackboneModel implements PrototypeNetwork {
   readonly #normalize: boolean;
   readonly #prototypeLayers: readonly nn.Linear[];
   readonly embeddingSize: number;
-  // `declare`: the fields come into being in the constructor's order, after the backbone's, and that order is the keys'
-  declare readonly projection_head: ProjectionHead | null;
-  declare readonly cls_heads: OnlineHeads | null;
-  declare readonly cls_ensemble: nn.Linear | null;
-  declare readonly prototypes: nn.Linear | PrototypeLayers | null;
+  readonly projection_head: ProjectionHead | null;
+  readonly cls_heads: OnlineHeads | null;
+  readonly cls_ensemble: nn.Linear | null;
+  readonly prototypes: nn.Linear | PrototypeLayers | null;
 
   constructor(options: SwavModelOptions) {
-    super();
+    super(options.backbone);
     const { backbone, hiddenMlp = [2048], outputDim = 128, prototypes = null, onlineClasses = null } = options;
     const placement: Placement = {
       ...(options.dtype ? { dtype: options.dtype } : {}),
       ...(options.device ? { device: options.device } : {}),
     };
-    this.#backbone = backbone;
     this.#normalize = options.normalize ?? true;
-    adoptChildren(this, backbone);
 
     this.projection_head =
       outputDim > 0 ? new ProjectionHead(backbone.outFeatures, hiddenMlp, outputDim, placement) : null;
@@ -135,11 +122,6 @@ export class SwavModel extends nn.Module implements PrototypeNetwork {
     }
   }
 
-  /** The backbone, for features alone. */
-  get backbone(): Backbone {
-    return this.#backbone;
-  }
-
   get prototypeCounts(): readonly number[] {
     return this.#prototypeLayers.map((layer) => layer.outFeatures);
   }
@@ -152,7 +134,7 @@ export class SwavModel extends nn.Module implements PrototypeNetwork {
     return scope(() => {
       const sizes = inputs.map((input) => input.shape[0]);
       const layout = { numLabeled, viewRows: numLabeled > 0 ? sizes.slice(1) : sizes };
-      const features = multiCropForward(inputs, (images) => this.#backbone.forward(images));
+      const features = multiCropForward(inputs, (images) => this.backbone.forward(images));
       const { hidden, output } = this.projection_head?.project(features) ?? { hidden: [], output: features };
       const wide = atLeastFloat32(output);
       const embeddings = this.#normalize ? normalizedRows(wide) : wide;
