@@ -2,7 +2,8 @@
 /**
  * @file Builds the addon against a libtorch 2.x too, beside the one in use, and runs the tests of packages/torch on it.
  *
- * Where the 2.x comes from: the folder in LIBTORCH2, else a CPU wheel that pip can install quickly into `.cache/`.
+ * Where the 2.x comes from: the folder in LIBTORCH2, else a CPU wheel that pip has at hand (its `find-links`; nothing is
+ * downloaded from an index, whose wheels are gigabytes for CUDA), unpacked into `.cache/`.
  * Without one it says why and exits with status 0, for the project works with any one libtorch.
  */
 import './lib/node-version.mjs';
@@ -26,7 +27,7 @@ function secondLibtorch() {
       return { reason: 'LIBTORCH2 is not set and there is no python3 to install a wheel with' };
     say('installing a PyTorch 2.x wheel into .cache/torch2');
     const where = ['--target', target, '--no-deps', '--only-binary', ':all:'];
-    const quickly = ['--retries', '0', '--timeout', '10', '--quiet', '--disable-pip-version-check'];
+    const quickly = ['--no-index', '--quiet', '--disable-pip-version-check'];
     const pip = spawnSync('python3', ['-m', 'pip', 'install', ...where, ...quickly, 'torch>=2,<3'], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -35,7 +36,7 @@ function secondLibtorch() {
     if (pip.status !== 0) {
       rmSync(target, { recursive: true, force: true });
       const last = pip.error?.message ?? pip.stderr.trim().split('\n').at(-1);
-      return { reason: `LIBTORCH2 is not set and pip cannot install torch here: ${last}` };
+      return { reason: `LIBTORCH2 is not set and pip has no torch 2.x at hand: ${last}` };
     }
   }
   const version = readIfPresent(join(folder, 'version.py')) ?? '';
