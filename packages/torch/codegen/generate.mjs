@@ -50,11 +50,11 @@ function readDumps() {
   return { schemas: [...schemas.values()], versions };
 }
 
-/** Plain overloads first, then those whose arguments are the most specific; tensors before numbers. */
+/** The most specific arguments first: tensors, single values, then lists (which a single number may fill) and scalars. */
 function byPreference(a, b) {
   const rank = (schema) => {
     const { positional } = shapeOfCall(schema);
-    return positional.map(({ type }) => (type.base === 'Tensor' ? (type.optional ? 'b' : 'a') : type.list ? 'c' : type.base === 'Scalar' ? 'e' : 'd')).join('') + schema.overload;
+    return positional.map(({ type }) => (type.base === 'Tensor' ? (type.optional ? 'b' : 'a') : type.list ? 'd' : type.base === 'Scalar' ? 'e' : 'c')).join('') + schema.overload;
   };
   return rank(a).localeCompare(rank(b), 'en');
 }

@@ -32,6 +32,11 @@ describe('overloads', () => {
     expect(torch.conv2d(image, weight).shape).toEqual([1, 1, 2, 2]);
   });
 
+  it('prefers a single number to a list that one number could fill', () => {
+    expect(torch.split(torch.arange(6), 4).map((part) => part.numel)).toEqual([4, 2]);
+    expect(torch.split(torch.arange(6), [1, 5]).map((part) => part.numel)).toEqual([1, 5]);
+  });
+
   it('works in place and returns the tensor itself', () => {
     const y = torch.zeros([2]);
     expect(y.add_(3)).toBe(y);

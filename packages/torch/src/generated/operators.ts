@@ -2862,20 +2862,20 @@ export function _sparseSparseMatmul(a0?: any, a1?: any): any {
   return wrap((native.invoke(id(702), a0.handle, a1.handle)) as number);
 }
 
-/** `aten::_sparse_sum`, `aten::_sparse_sum.dim_dtype`, `aten::_sparse_sum.dim`, `aten::_sparse_sum.dtype` */
+/** `aten::_sparse_sum`, `aten::_sparse_sum.dtype`, `aten::_sparse_sum.dim_dtype`, `aten::_sparse_sum.dim` */
 export function _sparseSum(self: Tensor): Tensor;
+export function _sparseSum(self: Tensor, dtype: DType): Tensor;
 export function _sparseSum(self: Tensor, dim: number | readonly number[], dtype: DType): Tensor;
 export function _sparseSum(self: Tensor, dim: number | readonly number[]): Tensor;
-export function _sparseSum(self: Tensor, dtype: DType): Tensor;
 export function _sparseSum(a0?: any, a1?: any, a2?: any): any {
   if (isOptions(a1)) {
     return wrap((native.invoke(id(704), a0.handle)) as number);
   }
-  if (isNumberList(a1, true) && typeof a2 === 'string') {
-    return wrap((native.invoke(id(705), a0.handle, a1, a2)) as number);
+  if (typeof a1 === 'string' && isOptions(a2)) {
+    return wrap((native.invoke(id(705), a0.handle, a1)) as number);
   }
-  if (isNumberList(a1, true)) {
-    return wrap((native.invoke(id(706), a0.handle, a1)) as number);
+  if (typeof a2 === 'string') {
+    return wrap((native.invoke(id(706), a0.handle, a1, a2)) as number);
   }
   return wrap((native.invoke(id(707), a0.handle, a1)) as number);
 }
@@ -5297,11 +5297,11 @@ export function dropout_(a0?: any, a1?: any, a2?: any): any {
   return a0;
 }
 
-/** `aten::dsplit.array`, `aten::dsplit.int` */
-export function dsplit(self: Tensor, indices: number | readonly number[]): Tensor[];
+/** `aten::dsplit.int`, `aten::dsplit.array` */
 export function dsplit(self: Tensor, sections: number): Tensor[];
+export function dsplit(self: Tensor, indices: number | readonly number[]): Tensor[];
 export function dsplit(a0?: any, a1?: any): any {
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     return wrapAll(native.invoke(id(1361), a0.handle, a1));
   }
   return wrapAll(native.invoke(id(1362), a0.handle, a1));
@@ -6469,25 +6469,25 @@ export function histogram(a0?: any, a1?: any, a2?: any): any {
   return results(a1 === undefined ? native.invoke(id(1671), a0.handle) : native.invoke(id(1671), a0.handle, a1.bins, a1.range, handleOrNull(a1.weight), a1.density), 'TT');
 }
 
-/** `aten::histogramdd.TensorList_bins`, `aten::histogramdd`, `aten::histogramdd.int_bins` */
+/** `aten::histogramdd.TensorList_bins`, `aten::histogramdd.int_bins`, `aten::histogramdd` */
 export function histogramdd(self: Tensor, bins: readonly Tensor[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
-export function histogramdd(self: Tensor, bins: number | readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
 export function histogramdd(self: Tensor, bins: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
+export function histogramdd(self: Tensor, bins: number | readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
 export function histogramdd(a0?: any, a1?: any, a2?: any): any {
   if (isTensorList(a1)) {
     return results(a2 === undefined ? native.invoke(id(1674), a0.handle, handlesOf(a1)) : native.invoke(id(1674), a0.handle, handlesOf(a1), a2.range, handleOrNull(a2.weight), a2.density), 'TL');
   }
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     return results(a2 === undefined ? native.invoke(id(1675), a0.handle, a1) : native.invoke(id(1675), a0.handle, a1, a2.range, handleOrNull(a2.weight), a2.density), 'TL');
   }
   return results(a2 === undefined ? native.invoke(id(1676), a0.handle, a1) : native.invoke(id(1676), a0.handle, a1, a2.range, handleOrNull(a2.weight), a2.density), 'TL');
 }
 
-/** `aten::hsplit.array`, `aten::hsplit.int` */
-export function hsplit(self: Tensor, indices: number | readonly number[]): Tensor[];
+/** `aten::hsplit.int`, `aten::hsplit.array` */
 export function hsplit(self: Tensor, sections: number): Tensor[];
+export function hsplit(self: Tensor, indices: number | readonly number[]): Tensor[];
 export function hsplit(a0?: any, a1?: any): any {
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     return wrapAll(native.invoke(id(1677), a0.handle, a1));
   }
   return wrapAll(native.invoke(id(1678), a0.handle, a1));
@@ -8087,21 +8087,21 @@ export function mode(a0?: any, a1?: any): any {
   return results(a1 === undefined ? native.invoke(id(2134), a0.handle) : native.invoke(id(2134), a0.handle, a1.dim, a1.keepdim), 'TT');
 }
 
-/** `aten::moveaxis.intlist`, `aten::moveaxis.int` */
-export function moveaxis(self: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor;
+/** `aten::moveaxis.int`, `aten::moveaxis.intlist` */
 export function moveaxis(self: Tensor, source: number, destination: number): Tensor;
+export function moveaxis(self: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor;
 export function moveaxis(a0?: any, a1?: any, a2?: any): any {
-  if (isNumberList(a1, true) && isNumberList(a2, true)) {
+  if (typeof a1 === 'number' && typeof a2 === 'number') {
     return wrap((native.invoke(id(2136), a0.handle, a1, a2)) as number);
   }
   return wrap((native.invoke(id(2137), a0.handle, a1, a2)) as number);
 }
 
-/** `aten::movedim.intlist`, `aten::movedim.int` */
-export function movedim(self: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor;
+/** `aten::movedim.int`, `aten::movedim.intlist` */
 export function movedim(self: Tensor, source: number, destination: number): Tensor;
+export function movedim(self: Tensor, source: number | readonly number[], destination: number | readonly number[]): Tensor;
 export function movedim(a0?: any, a1?: any, a2?: any): any {
-  if (isNumberList(a1, true) && isNumberList(a2, true)) {
+  if (typeof a1 === 'number' && typeof a2 === 'number') {
     return wrap((native.invoke(id(2138), a0.handle, a1, a2)) as number);
   }
   return wrap((native.invoke(id(2139), a0.handle, a1, a2)) as number);
@@ -8524,20 +8524,20 @@ export function nonzeroStatic(a0?: any, a1?: any, a2?: any): any {
   return wrap((a2 === undefined ? native.invoke(id(2262), a0.handle, a1) : native.invoke(id(2262), a0.handle, a1, a2.fillValue)) as number);
 }
 
-/** `aten::norm.ScalarOpt_dim_dtype`, `aten::norm.ScalarOpt_dim`, `aten::norm.ScalarOpt_dtype`, `aten::norm.Scalar` */
+/** `aten::norm.ScalarOpt_dtype`, `aten::norm.ScalarOpt_dim_dtype`, `aten::norm.ScalarOpt_dim`, `aten::norm.Scalar` */
+export function norm(self: Tensor, p: Scalar | null, dtype: DType): Tensor;
 export function norm(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType): Tensor;
 export function norm(self: Tensor, p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-export function norm(self: Tensor, p: Scalar | null, dtype: DType): Tensor;
 export function norm(self: Tensor, options?: { p?: Scalar | undefined }): Tensor;
 export function norm(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
+  if ((a1 == null || isScalar(a1)) && typeof a2 === 'string' && isOptions(a3)) {
+    return wrap((native.invoke(id(2264), a0.handle, a1, a2)) as number);
+  }
   if ((a1 == null || isScalar(a1)) && isNumberList(a2, true) && typeof a3 === 'boolean' && typeof a4 === 'string') {
-    return wrap((native.invoke(id(2264), a0.handle, a1, a2, a3, a4)) as number);
+    return wrap((native.invoke(id(2265), a0.handle, a1, a2, a3, a4)) as number);
   }
   if ((a1 == null || isScalar(a1)) && isNumberList(a2, true)) {
-    return wrap((a3 === undefined ? native.invoke(id(2265), a0.handle, a1, a2) : native.invoke(id(2265), a0.handle, a1, a2, a3.keepdim)) as number);
-  }
-  if ((a1 == null || isScalar(a1)) && typeof a2 === 'string') {
-    return wrap((native.invoke(id(2266), a0.handle, a1, a2)) as number);
+    return wrap((a3 === undefined ? native.invoke(id(2266), a0.handle, a1, a2) : native.invoke(id(2266), a0.handle, a1, a2, a3.keepdim)) as number);
   }
   return wrap((a1 === undefined ? native.invoke(id(2267), a0.handle) : native.invoke(id(2267), a0.handle, a1.p)) as number);
 }
@@ -8996,22 +8996,22 @@ export function randLike(a0?: any, a1?: any): any {
   return wrap((a1 === undefined ? native.invoke(id(2394), a0.handle) : native.invoke(id(2394), a0.handle, a1.generator?.id, a1.dtype, a1.layout, a1.device, a1.pinMemory, a1.memoryFormat)) as number);
 }
 
-/** `aten::randint`, `aten::randint.generator`, `aten::randint.low`, `aten::randint.low_generator` */
-export function randint(high: number, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-export function randint(high: number, size: number | readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+/** `aten::randint.low`, `aten::randint.low_generator`, `aten::randint`, `aten::randint.generator` */
 export function randint(low: number, high: number, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
 export function randint(low: number, high: number, size: number | readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function randint(high: number, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function randint(high: number, size: number | readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
 export function randint(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (isNumberList(a1, true) && isOptions(a2) && accepts(a2, 'dtype:s layout:s device:s pinMemory:B')) {
-    return wrap((a2 === undefined ? native.invoke(id(2399), a0, a1) : native.invoke(id(2399), a0, a1, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
+  if (typeof a1 === 'number' && isNumberList(a2, true) && accepts(a3, 'dtype:s layout:s device:s pinMemory:B')) {
+    return wrap((a3 === undefined ? native.invoke(id(2399), a0, a1, a2) : native.invoke(id(2399), a0, a1, a2, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
   }
-  if (isNumberList(a1, true) && isOptions(a2)) {
-    return wrap((a2 === undefined ? native.invoke(id(2400), a0, a1) : native.invoke(id(2400), a0, a1, a2.generator?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
+  if (typeof a1 === 'number' && isNumberList(a2, true)) {
+    return wrap((a3 === undefined ? native.invoke(id(2400), a0, a1, a2) : native.invoke(id(2400), a0, a1, a2, a3.generator?.id, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
   }
-  if (accepts(a3, 'dtype:s layout:s device:s pinMemory:B')) {
-    return wrap((a3 === undefined ? native.invoke(id(2401), a0, a1, a2) : native.invoke(id(2401), a0, a1, a2, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  if (accepts(a2, 'dtype:s layout:s device:s pinMemory:B')) {
+    return wrap((a2 === undefined ? native.invoke(id(2401), a0, a1) : native.invoke(id(2401), a0, a1, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
   }
-  return wrap((a3 === undefined ? native.invoke(id(2402), a0, a1, a2) : native.invoke(id(2402), a0, a1, a2, a3.generator?.id, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  return wrap((a2 === undefined ? native.invoke(id(2402), a0, a1) : native.invoke(id(2402), a0, a1, a2.generator?.id, a2.dtype, a2.layout, a2.device, a2.pinMemory)) as number);
 }
 
 /** `aten::randint_like.Tensor`, `aten::randint_like.Tensor_generator`, `aten::randint_like`, `aten::randint_like.low_dtype`, `aten::randint_like.low_generator_dtype`, `aten::randint_like.generator` */
@@ -9965,34 +9965,34 @@ export function sort(a0?: any, a1?: any): any {
   return results(a1 === undefined ? native.invoke(id(2666), a0.handle) : native.invoke(id(2666), a0.handle, a1.stable, a1.dim, a1.descending), 'TT');
 }
 
-/** `aten::sparse_bsc_tensor.ccol_row_value_size`, `aten::sparse_bsc_tensor.ccol_row_value` */
-export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+/** `aten::sparse_bsc_tensor.ccol_row_value`, `aten::sparse_bsc_tensor.ccol_row_value_size` */
 export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function sparseBscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
 export function sparseBscTensor(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (isNumberList(a3, true)) {
-    return wrap((a4 === undefined ? native.invoke(id(2669), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2669), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
+  if (isOptions(a3)) {
+    return wrap((a3 === undefined ? native.invoke(id(2669), a0.handle, a1.handle, a2.handle) : native.invoke(id(2669), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
   }
-  return wrap((a3 === undefined ? native.invoke(id(2670), a0.handle, a1.handle, a2.handle) : native.invoke(id(2670), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  return wrap((a4 === undefined ? native.invoke(id(2670), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2670), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
 }
 
-/** `aten::sparse_bsr_tensor.crow_col_value_size`, `aten::sparse_bsr_tensor.crow_col_value` */
-export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+/** `aten::sparse_bsr_tensor.crow_col_value`, `aten::sparse_bsr_tensor.crow_col_value_size` */
 export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function sparseBsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
 export function sparseBsrTensor(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (isNumberList(a3, true)) {
-    return wrap((a4 === undefined ? native.invoke(id(2671), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2671), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
+  if (isOptions(a3)) {
+    return wrap((a3 === undefined ? native.invoke(id(2671), a0.handle, a1.handle, a2.handle) : native.invoke(id(2671), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
   }
-  return wrap((a3 === undefined ? native.invoke(id(2672), a0.handle, a1.handle, a2.handle) : native.invoke(id(2672), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  return wrap((a4 === undefined ? native.invoke(id(2672), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2672), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
 }
 
-/** `aten::sparse_compressed_tensor.comp_plain_value_size`, `aten::sparse_compressed_tensor.comp_plain_value` */
-export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+/** `aten::sparse_compressed_tensor.comp_plain_value`, `aten::sparse_compressed_tensor.comp_plain_value_size` */
 export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function sparseCompressedTensor(compressedIndices: Tensor, plainIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
 export function sparseCompressedTensor(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (isNumberList(a3, true)) {
-    return wrap((a4 === undefined ? native.invoke(id(2673), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2673), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
+  if (isOptions(a3)) {
+    return wrap((a3 === undefined ? native.invoke(id(2673), a0.handle, a1.handle, a2.handle) : native.invoke(id(2673), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
   }
-  return wrap((a3 === undefined ? native.invoke(id(2674), a0.handle, a1.handle, a2.handle) : native.invoke(id(2674), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  return wrap((a4 === undefined ? native.invoke(id(2674), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2674), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
 }
 
 /** `aten::sparse_coo_tensor.indices_size`, `aten::sparse_coo_tensor.indices`, `aten::sparse_coo_tensor.size` */
@@ -10009,24 +10009,24 @@ export function sparseCooTensor(a0?: any, a1?: any, a2?: any, a3?: any): any {
   return wrap((a1 === undefined ? native.invoke(id(2677), a0) : native.invoke(id(2677), a0, a1.dtype, a1.layout, a1.device, a1.pinMemory)) as number);
 }
 
-/** `aten::sparse_csc_tensor.ccol_row_value_size`, `aten::sparse_csc_tensor.ccol_row_value` */
-export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+/** `aten::sparse_csc_tensor.ccol_row_value`, `aten::sparse_csc_tensor.ccol_row_value_size` */
 export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function sparseCscTensor(ccolIndices: Tensor, rowIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
 export function sparseCscTensor(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (isNumberList(a3, true)) {
-    return wrap((a4 === undefined ? native.invoke(id(2679), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2679), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
+  if (isOptions(a3)) {
+    return wrap((a3 === undefined ? native.invoke(id(2679), a0.handle, a1.handle, a2.handle) : native.invoke(id(2679), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
   }
-  return wrap((a3 === undefined ? native.invoke(id(2680), a0.handle, a1.handle, a2.handle) : native.invoke(id(2680), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  return wrap((a4 === undefined ? native.invoke(id(2680), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2680), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
 }
 
-/** `aten::sparse_csr_tensor.crow_col_value_size`, `aten::sparse_csr_tensor.crow_col_value` */
-export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+/** `aten::sparse_csr_tensor.crow_col_value`, `aten::sparse_csr_tensor.crow_col_value_size` */
 export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+export function sparseCsrTensor(crowIndices: Tensor, colIndices: Tensor, values: Tensor, size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
 export function sparseCsrTensor(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (isNumberList(a3, true)) {
-    return wrap((a4 === undefined ? native.invoke(id(2681), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2681), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
+  if (isOptions(a3)) {
+    return wrap((a3 === undefined ? native.invoke(id(2681), a0.handle, a1.handle, a2.handle) : native.invoke(id(2681), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
   }
-  return wrap((a3 === undefined ? native.invoke(id(2682), a0.handle, a1.handle, a2.handle) : native.invoke(id(2682), a0.handle, a1.handle, a2.handle, a3.dtype, a3.layout, a3.device, a3.pinMemory)) as number);
+  return wrap((a4 === undefined ? native.invoke(id(2682), a0.handle, a1.handle, a2.handle, a3) : native.invoke(id(2682), a0.handle, a1.handle, a2.handle, a3, a4.dtype, a4.layout, a4.device, a4.pinMemory)) as number);
 }
 
 /** `aten::sparse_dim` */
@@ -10529,11 +10529,11 @@ export function specialZeta(a0?: any, a1?: any): any {
   return wrap((native.invoke(id(2860), a0, a1.handle)) as number);
 }
 
-/** `aten::split.sizes`, `aten::split.Tensor` */
-export function split(self: Tensor, splitSize: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
+/** `aten::split.Tensor`, `aten::split.sizes` */
 export function split(self: Tensor, splitSize: number, options?: { dim?: number | undefined }): Tensor[];
+export function split(self: Tensor, splitSize: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function split(a0?: any, a1?: any, a2?: any): any {
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     return wrapAll(a2 === undefined ? native.invoke(id(2864), a0.handle, a1) : native.invoke(id(2864), a0.handle, a1, a2.dim));
   }
   return wrapAll(a2 === undefined ? native.invoke(id(2865), a0.handle, a1) : native.invoke(id(2865), a0.handle, a1, a2.dim));
@@ -10583,44 +10583,44 @@ export function square_(a0?: any): any {
   return a0;
 }
 
-/** `aten::squeeze`, `aten::squeeze.dims`, `aten::squeeze.dim` */
+/** `aten::squeeze`, `aten::squeeze.dim`, `aten::squeeze.dims` */
 export function squeeze(self: Tensor): Tensor;
-export function squeeze(self: Tensor, dim: number | readonly number[]): Tensor;
 export function squeeze(self: Tensor, dim: number): Tensor;
+export function squeeze(self: Tensor, dim: number | readonly number[]): Tensor;
 export function squeeze(a0?: any, a1?: any): any {
   if (isOptions(a1)) {
     return wrap((native.invoke(id(2877), a0.handle)) as number);
   }
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     return wrap((native.invoke(id(2878), a0.handle, a1)) as number);
   }
   return wrap((native.invoke(id(2879), a0.handle, a1)) as number);
 }
 
-/** `aten::squeeze_copy`, `aten::squeeze_copy.dims`, `aten::squeeze_copy.dim` */
+/** `aten::squeeze_copy`, `aten::squeeze_copy.dim`, `aten::squeeze_copy.dims` */
 export function squeezeCopy(self: Tensor): Tensor;
-export function squeezeCopy(self: Tensor, dim: number | readonly number[]): Tensor;
 export function squeezeCopy(self: Tensor, dim: number): Tensor;
+export function squeezeCopy(self: Tensor, dim: number | readonly number[]): Tensor;
 export function squeezeCopy(a0?: any, a1?: any): any {
   if (isOptions(a1)) {
     return wrap((native.invoke(id(2880), a0.handle)) as number);
   }
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     return wrap((native.invoke(id(2881), a0.handle, a1)) as number);
   }
   return wrap((native.invoke(id(2882), a0.handle, a1)) as number);
 }
 
-/** `aten::squeeze_`, `aten::squeeze_.dims`, `aten::squeeze_.dim` */
+/** `aten::squeeze_`, `aten::squeeze_.dim`, `aten::squeeze_.dims` */
 export function squeeze_(self: Tensor): Tensor;
-export function squeeze_(self: Tensor, dim: number | readonly number[]): Tensor;
 export function squeeze_(self: Tensor, dim: number): Tensor;
+export function squeeze_(self: Tensor, dim: number | readonly number[]): Tensor;
 export function squeeze_(a0?: any, a1?: any): any {
   if (isOptions(a1)) {
     native.invokeVoid(id(2886), a0.handle);
     return a0;
   }
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     native.invokeVoid(id(2887), a0.handle, a1);
     return a0;
   }
@@ -10640,32 +10640,32 @@ export function stack(a0?: any, a1?: any): any {
   return wrap((a1 === undefined ? native.invoke(id(2891), handlesOf(a0)) : native.invoke(id(2891), handlesOf(a0), a1.dim)) as number);
 }
 
-/** `aten::std`, `aten::std.dim`, `aten::std.correction` */
+/** `aten::std`, `aten::std.correction`, `aten::std.dim` */
 export function std(self: Tensor, options?: { unbiased?: boolean | undefined }): Tensor;
-export function std(self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
 export function std(self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor;
+export function std(self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
 export function std(a0?: any, a1?: any, a2?: any): any {
   if (isOptions(a1) && accepts(a1, 'unbiased:B')) {
     return wrap((a1 === undefined ? native.invoke(id(2893), a0.handle) : native.invoke(id(2893), a0.handle, a1.unbiased)) as number);
   }
-  if ((a1 == null || isNumberList(a1, true))) {
-    return wrap((a2 === undefined ? native.invoke(id(2894), a0.handle, a1) : native.invoke(id(2894), a0.handle, a1, a2.unbiased, a2.keepdim)) as number);
+  if (isOptions(a1)) {
+    return wrap((a1 === undefined ? native.invoke(id(2894), a0.handle) : native.invoke(id(2894), a0.handle, a1.dim, a1.correction, a1.keepdim)) as number);
   }
-  return wrap((a1 === undefined ? native.invoke(id(2895), a0.handle) : native.invoke(id(2895), a0.handle, a1.dim, a1.correction, a1.keepdim)) as number);
+  return wrap((a2 === undefined ? native.invoke(id(2895), a0.handle, a1) : native.invoke(id(2895), a0.handle, a1, a2.unbiased, a2.keepdim)) as number);
 }
 
-/** `aten::std_mean`, `aten::std_mean.dim`, `aten::std_mean.correction` */
+/** `aten::std_mean`, `aten::std_mean.correction`, `aten::std_mean.dim` */
 export function stdMean(self: Tensor, options?: { unbiased?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-export function stdMean(self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
 export function stdMean(self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+export function stdMean(self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
 export function stdMean(a0?: any, a1?: any, a2?: any): any {
   if (isOptions(a1) && accepts(a1, 'unbiased:B')) {
     return results(a1 === undefined ? native.invoke(id(2896), a0.handle) : native.invoke(id(2896), a0.handle, a1.unbiased), 'TT');
   }
-  if ((a1 == null || isNumberList(a1, true))) {
-    return results(a2 === undefined ? native.invoke(id(2897), a0.handle, a1) : native.invoke(id(2897), a0.handle, a1, a2.unbiased, a2.keepdim), 'TT');
+  if (isOptions(a1)) {
+    return results(a1 === undefined ? native.invoke(id(2897), a0.handle) : native.invoke(id(2897), a0.handle, a1.dim, a1.correction, a1.keepdim), 'TT');
   }
-  return results(a1 === undefined ? native.invoke(id(2898), a0.handle) : native.invoke(id(2898), a0.handle, a1.dim, a1.correction, a1.keepdim), 'TT');
+  return results(a2 === undefined ? native.invoke(id(2898), a0.handle, a1) : native.invoke(id(2898), a0.handle, a1, a2.unbiased, a2.keepdim), 'TT');
 }
 
 /** `aten::stft`, `aten::stft.center` */
@@ -10889,15 +10889,15 @@ export function tanh_(a0?: any): any {
   return a0;
 }
 
-/** `aten::tensor_split.tensor_indices_or_sections`, `aten::tensor_split.indices`, `aten::tensor_split.sections` */
+/** `aten::tensor_split.tensor_indices_or_sections`, `aten::tensor_split.sections`, `aten::tensor_split.indices` */
 export function tensorSplit(self: Tensor, tensorIndicesOrSections: Tensor, options?: { dim?: number | undefined }): Tensor[];
-export function tensorSplit(self: Tensor, indices: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function tensorSplit(self: Tensor, sections: number, options?: { dim?: number | undefined }): Tensor[];
+export function tensorSplit(self: Tensor, indices: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
 export function tensorSplit(a0?: any, a1?: any, a2?: any): any {
   if (a1 instanceof Tensor) {
     return wrapAll(a2 === undefined ? native.invoke(id(2952), a0.handle, a1.handle) : native.invoke(id(2952), a0.handle, a1.handle, a2.dim));
   }
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     return wrapAll(a2 === undefined ? native.invoke(id(2953), a0.handle, a1) : native.invoke(id(2953), a0.handle, a1, a2.dim));
   }
   return wrapAll(a2 === undefined ? native.invoke(id(2954), a0.handle, a1) : native.invoke(id(2954), a0.handle, a1, a2.dim));
@@ -11444,33 +11444,33 @@ export function vander(a0?: any, a1?: any): any {
   return wrap((a1 === undefined ? native.invoke(id(3111), a0.handle) : native.invoke(id(3111), a0.handle, a1.N, a1.increasing)) as number);
 }
 
-/** `aten::var`, `aten::var.dim`, `aten::var.correction` */
+/** `aten::var`, `aten::var.correction`, `aten::var.dim` */
 function varOperator(self: Tensor, options?: { unbiased?: boolean | undefined }): Tensor;
-function varOperator(self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
 function varOperator(self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor;
+function varOperator(self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
 function varOperator(a0?: any, a1?: any, a2?: any): any {
   if (isOptions(a1) && accepts(a1, 'unbiased:B')) {
     return wrap((a1 === undefined ? native.invoke(id(3112), a0.handle) : native.invoke(id(3112), a0.handle, a1.unbiased)) as number);
   }
-  if ((a1 == null || isNumberList(a1, true))) {
-    return wrap((a2 === undefined ? native.invoke(id(3113), a0.handle, a1) : native.invoke(id(3113), a0.handle, a1, a2.unbiased, a2.keepdim)) as number);
+  if (isOptions(a1)) {
+    return wrap((a1 === undefined ? native.invoke(id(3113), a0.handle) : native.invoke(id(3113), a0.handle, a1.dim, a1.correction, a1.keepdim)) as number);
   }
-  return wrap((a1 === undefined ? native.invoke(id(3114), a0.handle) : native.invoke(id(3114), a0.handle, a1.dim, a1.correction, a1.keepdim)) as number);
+  return wrap((a2 === undefined ? native.invoke(id(3114), a0.handle, a1) : native.invoke(id(3114), a0.handle, a1, a2.unbiased, a2.keepdim)) as number);
 }
 export { varOperator as var };
 
-/** `aten::var_mean`, `aten::var_mean.dim`, `aten::var_mean.correction` */
+/** `aten::var_mean`, `aten::var_mean.correction`, `aten::var_mean.dim` */
 export function varMean(self: Tensor, options?: { unbiased?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-export function varMean(self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
 export function varMean(self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+export function varMean(self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
 export function varMean(a0?: any, a1?: any, a2?: any): any {
   if (isOptions(a1) && accepts(a1, 'unbiased:B')) {
     return results(a1 === undefined ? native.invoke(id(3115), a0.handle) : native.invoke(id(3115), a0.handle, a1.unbiased), 'TT');
   }
-  if ((a1 == null || isNumberList(a1, true))) {
-    return results(a2 === undefined ? native.invoke(id(3116), a0.handle, a1) : native.invoke(id(3116), a0.handle, a1, a2.unbiased, a2.keepdim), 'TT');
+  if (isOptions(a1)) {
+    return results(a1 === undefined ? native.invoke(id(3116), a0.handle) : native.invoke(id(3116), a0.handle, a1.dim, a1.correction, a1.keepdim), 'TT');
   }
-  return results(a1 === undefined ? native.invoke(id(3117), a0.handle) : native.invoke(id(3117), a0.handle, a1.dim, a1.correction, a1.keepdim), 'TT');
+  return results(a2 === undefined ? native.invoke(id(3117), a0.handle, a1) : native.invoke(id(3117), a0.handle, a1, a2.unbiased, a2.keepdim), 'TT');
 }
 
 /** `aten::vdot` */
@@ -11479,11 +11479,11 @@ export function vdot(a0?: any, a1?: any): any {
   return wrap((native.invoke(id(3121), a0.handle, a1.handle)) as number);
 }
 
-/** `aten::view`, `aten::view.dtype` */
-export function view(self: Tensor, size: number | readonly number[]): Tensor;
+/** `aten::view.dtype`, `aten::view` */
 export function view(self: Tensor, dtype: DType): Tensor;
+export function view(self: Tensor, size: number | readonly number[]): Tensor;
 export function view(a0?: any, a1?: any): any {
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'string') {
     return wrap((native.invoke(id(3123), a0.handle, a1)) as number);
   }
   return wrap((native.invoke(id(3124), a0.handle, a1)) as number);
@@ -11519,21 +11519,21 @@ export function viewAsRealCopy(a0?: any): any {
   return wrap((native.invoke(id(3130), a0.handle)) as number);
 }
 
-/** `aten::view_copy`, `aten::view_copy.dtype` */
-export function viewCopy(self: Tensor, size: number | readonly number[]): Tensor;
+/** `aten::view_copy.dtype`, `aten::view_copy` */
 export function viewCopy(self: Tensor, dtype: DType): Tensor;
+export function viewCopy(self: Tensor, size: number | readonly number[]): Tensor;
 export function viewCopy(a0?: any, a1?: any): any {
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'string') {
     return wrap((native.invoke(id(3132), a0.handle, a1)) as number);
   }
   return wrap((native.invoke(id(3133), a0.handle, a1)) as number);
 }
 
-/** `aten::vsplit.array`, `aten::vsplit.int` */
-export function vsplit(self: Tensor, indices: number | readonly number[]): Tensor[];
+/** `aten::vsplit.int`, `aten::vsplit.array` */
 export function vsplit(self: Tensor, sections: number): Tensor[];
+export function vsplit(self: Tensor, indices: number | readonly number[]): Tensor[];
 export function vsplit(a0?: any, a1?: any): any {
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     return wrapAll(native.invoke(id(3136), a0.handle, a1));
   }
   return wrapAll(native.invoke(id(3137), a0.handle, a1));

@@ -5337,26 +5337,26 @@ export function nonzeroStaticOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
   return a2;
 }
 
-/** `aten::norm.Scalar_out`, `aten::norm.out`, `aten::norm.dtype_out`, `aten::norm.ScalarOpt_dtype_out` */
+/** `aten::norm.Scalar_out`, `aten::norm.ScalarOpt_dtype_out`, `aten::norm.out`, `aten::norm.dtype_out` */
 export function normOut(self: Tensor, out: Tensor, options?: { p?: Scalar | undefined }): Tensor;
+export function normOut(self: Tensor, p: Scalar | null, dtype: DType, out: Tensor): Tensor;
 export function normOut(self: Tensor, p: Scalar | null, dim: number | readonly number[], out: Tensor, options?: { keepdim?: boolean | undefined }): Tensor;
 export function normOut(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType, out: Tensor): Tensor;
-export function normOut(self: Tensor, p: Scalar | null, dtype: DType, out: Tensor): Tensor;
 export function normOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
   if (a1 instanceof Tensor && isOptions(a2)) {
     a2 === undefined ? native.invokeVoid(id(2269), a0.handle, a1.handle) : native.invokeVoid(id(2269), a0.handle, a1.handle, a2.p);
     return a1;
   }
-  if (isNumberList(a2, true) && a3 instanceof Tensor && isOptions(a4)) {
-    a4 === undefined ? native.invokeVoid(id(2270), a0.handle, a1, a2, a3.handle) : native.invokeVoid(id(2270), a0.handle, a1, a2, a3.handle, a4.keepdim);
+  if (typeof a2 === 'string' && a3 instanceof Tensor && isOptions(a4)) {
+    native.invokeVoid(id(2270), a0.handle, a1, a2, a3.handle);
     return a3;
   }
-  if (isNumberList(a2, true) && typeof a3 === 'boolean' && typeof a4 === 'string' && a5 instanceof Tensor) {
-    native.invokeVoid(id(2271), a0.handle, a1, a2, a3, a4, a5.handle);
-    return a5;
+  if (a3 instanceof Tensor && isOptions(a4)) {
+    a4 === undefined ? native.invokeVoid(id(2271), a0.handle, a1, a2, a3.handle) : native.invokeVoid(id(2271), a0.handle, a1, a2, a3.handle, a4.keepdim);
+    return a3;
   }
-  native.invokeVoid(id(2272), a0.handle, a1, a2, a3.handle);
-  return a3;
+  native.invokeVoid(id(2272), a0.handle, a1, a2, a3, a4, a5.handle);
+  return a5;
 }
 
 /** `aten::normal.Tensor_Tensor_out`, `aten::normal.out`, `aten::normal.Tensor_float_out`, `aten::normal.float_Tensor_out`, `aten::normal.float_float_out` */
@@ -5692,26 +5692,26 @@ export function randintLikeOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any)
   return a3;
 }
 
-/** `aten::randint.generator_out`, `aten::randint.out`, `aten::randint.low_generator_out`, `aten::randint.low_out` */
-export function randintOut(high: number, size: number | readonly number[], out: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
-export function randintOut(high: number, size: number | readonly number[], out: Tensor): Tensor;
+/** `aten::randint.low_generator_out`, `aten::randint.low_out`, `aten::randint.generator_out`, `aten::randint.out` */
 export function randintOut(low: number, high: number, size: number | readonly number[], out: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
 export function randintOut(low: number, high: number, size: number | readonly number[], out: Tensor): Tensor;
+export function randintOut(high: number, size: number | readonly number[], out: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
+export function randintOut(high: number, size: number | readonly number[], out: Tensor): Tensor;
 export function randintOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (isNumberList(a1, true) && a2 instanceof Tensor && isOptions(a3) && accepts(a3, 'generator:G')) {
-    a3 === undefined ? native.invokeVoid(id(2415), a0, a1, a2.handle) : native.invokeVoid(id(2415), a0, a1, a2.handle, a3.generator?.id);
-    return a2;
-  }
-  if (isNumberList(a1, true) && a2 instanceof Tensor && isOptions(a3)) {
-    native.invokeVoid(id(2416), a0, a1, a2.handle);
-    return a2;
-  }
-  if (accepts(a4, 'generator:G')) {
-    a4 === undefined ? native.invokeVoid(id(2417), a0, a1, a2, a3.handle) : native.invokeVoid(id(2417), a0, a1, a2, a3.handle, a4.generator?.id);
+  if (typeof a1 === 'number' && isNumberList(a2, true) && a3 instanceof Tensor && accepts(a4, 'generator:G')) {
+    a4 === undefined ? native.invokeVoid(id(2415), a0, a1, a2, a3.handle) : native.invokeVoid(id(2415), a0, a1, a2, a3.handle, a4.generator?.id);
     return a3;
   }
-  native.invokeVoid(id(2418), a0, a1, a2, a3.handle);
-  return a3;
+  if (typeof a1 === 'number' && isNumberList(a2, true) && a3 instanceof Tensor) {
+    native.invokeVoid(id(2416), a0, a1, a2, a3.handle);
+    return a3;
+  }
+  if (accepts(a3, 'generator:G')) {
+    a3 === undefined ? native.invokeVoid(id(2417), a0, a1, a2.handle) : native.invokeVoid(id(2417), a0, a1, a2.handle, a3.generator?.id);
+    return a2;
+  }
+  native.invokeVoid(id(2418), a0, a1, a2.handle);
+  return a2;
 }
 
 /** `aten::randn_like.generator_out`, `aten::randn_like.out` */
@@ -6910,16 +6910,16 @@ export function squareOut(a0?: any, a1?: any): any {
   return a1;
 }
 
-/** `aten::squeeze_copy.out`, `aten::squeeze_copy.dims_out`, `aten::squeeze_copy.dim_out` */
+/** `aten::squeeze_copy.out`, `aten::squeeze_copy.dim_out`, `aten::squeeze_copy.dims_out` */
 export function squeezeCopyOut(self: Tensor, out: Tensor): Tensor;
-export function squeezeCopyOut(self: Tensor, dim: number | readonly number[], out: Tensor): Tensor;
 export function squeezeCopyOut(self: Tensor, dim: number, out: Tensor): Tensor;
+export function squeezeCopyOut(self: Tensor, dim: number | readonly number[], out: Tensor): Tensor;
 export function squeezeCopyOut(a0?: any, a1?: any, a2?: any): any {
   if (a1 instanceof Tensor && isOptions(a2)) {
     native.invokeVoid(id(2883), a0.handle, a1.handle);
     return a1;
   }
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'number') {
     native.invokeVoid(id(2884), a0.handle, a1, a2.handle);
     return a2;
   }
@@ -7484,11 +7484,11 @@ export function viewAsRealCopyOut(a0?: any, a1?: any): any {
   return a1;
 }
 
-/** `aten::view_copy.out`, `aten::view_copy.dtype_out` */
-export function viewCopyOut(self: Tensor, size: number | readonly number[], out: Tensor): Tensor;
+/** `aten::view_copy.dtype_out`, `aten::view_copy.out` */
 export function viewCopyOut(self: Tensor, dtype: DType, out: Tensor): Tensor;
+export function viewCopyOut(self: Tensor, size: number | readonly number[], out: Tensor): Tensor;
 export function viewCopyOut(a0?: any, a1?: any, a2?: any): any {
-  if (isNumberList(a1, true)) {
+  if (typeof a1 === 'string') {
     native.invokeVoid(id(3134), a0.handle, a1, a2.handle);
     return a2;
   }
