@@ -177,3 +177,23 @@ describe('training', () => {
     expect((await running.done).status).toBe(130);
   });
 });
+
+describe('what goes wrong while running', () => {
+  it('a loss that is no number any more ends with 1 and keeps the last good checkpoint', async () => {
+    const outcome = await train(photos, 'exploded', '--set', 'optimizer.lr=1e30', '--set', 'optimizer.startLr=1e30');
+    expect(outcome.status).toBe(1);
+    expect(outcome.stderr).toMatch(/^suave: stage suave, step \d+: the loss or a weight is not a number/m);
+    expect(outcome.stderr).not.toMatch(/\n {4}at /);
+    const last = await place.run(['train', photos, '--out', place.path('exploded'), '--resume']);
+    expect(last.status).toBe(1);
+    expect(existsSync(place.path('exploded', 'checkpoints', 'stage-swav.safetensors'))).toBe(true);
+  });
+});
+
+describe('--precision bf16', () => {
+  it('trains on the processor', async () => {
+    const outcome = await train(photos, 'bf16', '--precision', 'bf16', '--epochs', '1');
+    expect(outcome.status).toBe(0);
+    expect(timelessMetrics(place.path('bf16')).every((record) => Number.isFinite(record.loss))).toBe(true);
+  });
+});

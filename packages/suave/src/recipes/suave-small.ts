@@ -39,9 +39,9 @@ function pickModel(facts: DataFacts, size: number, hints: RecipeHints): Config['
   const isSmallFamily = ['resnet8', 'resnet14', 'resnet20'].includes(family);
   return {
     arch: family,
-    width: isSmallFamily ? 2 : 1,
+    width: 1,
     stem: size <= 64 ? 'cifar' : 'imagenet',
-    hidden: [isSmallFamily ? 512 : 2048], // 2048: P
+    hidden: [isSmallFamily ? 256 : 2048], // 2048: P
     outputDim: 128, // P
   };
 }
@@ -62,7 +62,7 @@ function pickBatches(facts: DataFacts): Batches {
 
 /** Epochs so that a run sees a fixed number of images: about half an hour on two cores, some hours on a GPU. */
 function pickEpochs(facts: DataFacts, size: number): number {
-  const images = facts.device === 'cuda' ? 20_000_000 : 250_000 * Math.max(1, facts.threads / 2);
+  const images = facts.device === 'cuda' ? 20_000_000 : 320_000 * Math.max(1, facts.threads / 2);
   return Math.round(clamp((images * (32 / size) ** 2) / facts.numTrain, 10, 200)); // 200: P on CIFAR
 }
 

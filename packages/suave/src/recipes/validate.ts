@@ -168,11 +168,9 @@ function checkTogether(config: Config): void {
     throw new ConfigError(path, `config ${path}: ${message}`);
   };
   const { stages, data, evaluation } = config;
-  if (config.device === 'cpu' && config.precision === 'fp16') {
-    fail(
-      'precision',
-      'fp16 needs a GPU, libtorch computes it too slowly and inexactly on a CPU. Use --precision fp32.',
-    );
+  if (config.precision === 'fp16') {
+    const reason = config.device === 'cpu' ? 'fp16 needs a GPU' : 'fp16 needs a loss scaler, which is not there yet';
+    fail('precision', `${reason}. Use --precision fp32${config.device === 'cpu' ? '' : ' or bf16'}.`);
   }
   if (data.labelsPerClass !== null && data.labelFraction !== null) {
     fail('data.labelFraction', 'excludes data.labelsPerClass. Give one of the two.');

@@ -4,7 +4,7 @@ import { noGrad, type optim, scope, type Tensor } from '@suave/torch';
 import { type Score, scoreOf } from '../evaluation/metrics.js';
 import type { Batch, Method, Progress } from '../methods/index.js';
 import type { CheckpointScore, MetricsRecord, MetricsWriter, RunPaths } from '../runs/index.js';
-import { checkFinite, type LoadedCheckpoint, notFinite, type StateParts, writeCheckpoint } from './checkpoints.js';
+import { checkFinite, type LoadedCheckpoint, notFinite, writeCheckpoint } from './checkpoints.js';
 import type { TrainingEvents } from './events.js';
 import { Meter } from './meter.js';
 import { type StepParts, trainStep } from './train-step.js';
@@ -176,7 +176,7 @@ export class StageTrainer {
     const { name, method, stepsPerEpoch, epochs, imagesPerStep, learningRate } = this.#parts;
     const step = this.#step;
     const { values, allFinite } = noGrad(() => scope(() => this.#meter.read()));
-    if (!allFinite) throw notFinite(`stage ${name}, step ${step}`);
+    if (!allFinite) throw notFinite(this.#place);
     const epoch = Math.floor((step - 1) / stepsPerEpoch);
     const progress: Progress = { step: step - 1, epoch, stepsPerEpoch, epochs, totalSteps: this.totalSteps };
     const record: MetricsRecord = {
@@ -201,13 +201,7 @@ export class StageTrainer {
     if (epochEnds) this.#around.events.epochEnded?.(record);
     if (epochEnds && this.#score !== null && (this.#best === null || this.#score.top1 > this.#best.top1)) {
       this.#best = this.#score;
-      const state = method.state();
-      checkFinite(state, `stage ${name}, step ${step}`);
-      this.#write(
-        this.#around.paths.best,
-        { method: state, optimizer: new Map(), meter: new Map() },
-        'best on the hold-out',
-      );
+      this.#write(this.#around.paths.best, 'best on the hold-out');
     }
   }
 
@@ -227,30 +221,36 @@ export class StageTrainer {
 
   /** Writes `last.safetensors` with the complete state. @throws TrainingError when a value is no number */
   checkpoint(): void {
-    const { name, method, optimizer } = this.#parts;
-    const state = method.state();
-    checkFinite(state, `stage ${name}, step ${this.#step}`);
-    if (!noGrad(() => scope(() => this.#meter.isFinite()))) throw notFinite(`stage ${name}, step ${this.#step}`);
+    if (!noGrad(() => scope(() => this.#meter.isFinite()))) throw notFinite(this.#place);
     this.#around.metrics.sync();
-    this.#write(
-      this.#around.paths.last,
-      { method: state, optimizer: optimizer.state(), meter: this.#meter.state() },
-      'last',
-    );
+    this.#write(this.#around.paths.last, 'last');
     this.#checkpointAt = performance.now();
     this.#checkpointedStep = this.#step;
   }
 
   /** Writes the checkpoint of the finished stage: what the next stage starts from. */
   writeStageEnd(): void {
-    const { name, method } = this.#parts;
-    const parts = { method: method.state(), optimizer: new Map(), meter: new Map() };
-    this.#write(this.#around.paths.stage(name), parts, 'end of a stage');
+    this.#write(this.#around.paths.stage(this.#parts.name), 'end of a stage');
   }
 
-  #write(path: string, parts: StateParts, selection: Parameters<StageParts['describe']>[1]): void {
-    scope(() => writeCheckpoint(path, parts, this.#parts.describe(this.#state(), selection)));
+  /** Writes the state; optimizer and meter only where training continues from. @throws TrainingError when a value is no number */
+  #write(path: string, selection: Parameters<StageParts['describe']>[1]): void {
+    const { method, optimizer } = this.#parts;
+    scope(() => {
+      const state = method.state();
+      checkFinite(state, this.#place);
+      const rest =
+        selection === 'last'
+          ? { optimizer: optimizer.state(), meter: this.#meter.state() }
+          : { optimizer: new Map(), meter: new Map() };
+      writeCheckpoint(path, { method: state, ...rest }, this.#parts.describe(this.#state(), selection));
+    });
     this.#around.events.checkpoint?.(path);
+  }
+
+  /** Where training stands, for messages. */
+  get #place(): string {
+    return `stage ${this.#parts.name}, step ${this.#step}`;
   }
 
   #state(): StageState {
