@@ -63,6 +63,18 @@ describe('an interrupted run', () => {
     expectEqualToWhole(out);
   });
 
+  it('that was stopped while images were decoded leaves nothing behind', async () => {
+    const many = await imageFolder(place, 'slow', 2, 400);
+    const args = ['train', many, '--recipe', recipe, '--out', place.path('early'), '--workers', '0'];
+    const running = place.start(args);
+    await running.seen(/decoding images/);
+    running.child.kill('SIGINT');
+    const outcome = await running.done;
+    expect(outcome.status).toBe(130);
+    expect(outcome.stderr).toMatch(/interrupted before training began/);
+    expect(existsSync(place.path('early'))).toBe(false);
+  });
+
   it('refuses other settings, and says what differs', async () => {
     const outcome = await train(photos, 'whole', '--resume', '--epochs', '5');
     expect(outcome.status).toBe(2);
@@ -145,6 +157,7 @@ describe('training', () => {
     const swav = place.path('whole', 'checkpoints', 'stage-swav.safetensors');
     const outcome = await train(photos, 'from-swav', '--init', swav);
     expect(outcome.status).toBe(0);
+    expect(outcome.stderr).toMatch(/stage swav is left out/);
     expect(outcome.stderr).toMatch(/stage 1 of 1: suave/);
   });
 

@@ -49,6 +49,8 @@ async function runDemoCommand(options: DemoOptions): Promise<void> {
     terminal.endBar();
     if (result.interrupted) throw new InterruptedError('interrupted; run suave demo again to continue.');
     process.stdout.write(options.json ? `${JSON.stringify(result.json)}\n` : result.text);
+  } catch (error) {
+    throw stop.explain(error);
   } finally {
     terminal.endBar();
     stop.dispose();

@@ -1,10 +1,12 @@
 /** @file Ctrl-C and SIGTERM: the first asks for a checkpoint and an orderly end, the second ends at once. */
-import { exitStatus } from './exit.js';
+import { exitStatus, InterruptedError } from './exit.js';
 import type { Terminal } from './terminal.js';
 
 /** A request to stop that signals make. */
 export interface StopRequest {
   readonly signal: AbortSignal;
+  /** The error to report: work that was stopped before it had anything to checkpoint was interrupted, not failed. */
+  explain(error: unknown): unknown;
   /** Removes the signal handlers. */
   dispose(): void;
 }
@@ -24,6 +26,10 @@ export function stopOnSignals(terminal: Terminal): StopRequest {
   process.on('SIGTERM', onSignal);
   return {
     signal: controller.signal,
+    explain: (error) =>
+      error instanceof Error && error.name === 'AbortError'
+        ? new InterruptedError('interrupted before training began; nothing was written.')
+        : error,
     dispose() {
       process.off('SIGINT', onSignal);
       process.off('SIGTERM', onSignal);

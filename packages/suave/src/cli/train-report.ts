@@ -46,6 +46,7 @@ export function reportTraining(terminal: Terminal): TrainingEvents {
     warning: (text) => terminal.warning(text),
     progress: countOn(terminal),
     stageStarted(stage, index, numStages, step, totalSteps) {
+      terminal.endBar();
       last = null;
       startStep = step;
       started = performance.now();

@@ -1,7 +1,14 @@
 /** @file `suave train`: reads its options, sets the thread count, then loads libtorch and trains. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { defaultRecipe, exampleFacts, type Override, parseSet, type RecipeRequest, resolveRecipe } from '../recipes/index.js';
+import {
+  defaultRecipe,
+  exampleFacts,
+  type Override,
+  parseSet,
+  type RecipeRequest,
+  resolveRecipe,
+} from '../recipes/index.js';
 import { checkOut } from '../runs/index.js';
 import { InterruptedError } from './exit.js';
 import { stopOnSignals } from './signals.js';
@@ -125,6 +132,8 @@ async function runTrain(data: string, options: TrainOptions): Promise<void> {
       );
     }
     process.stdout.write(options.json ? `${JSON.stringify(result)}\n` : trainingResultText(result));
+  } catch (error) {
+    throw stop.explain(error);
   } finally {
     terminal.endBar();
     stop.dispose();

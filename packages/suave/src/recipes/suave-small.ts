@@ -66,6 +66,25 @@ function pickEpochs(facts: DataFacts, size: number): number {
   return Math.round(clamp((images * (32 / size) ** 2) / facts.numTrain, 10, 200)); // 200: P on CIFAR
 }
 
+/**
+ * Rows that Sinkhorn-Knopp sees are about four for each class, as in the paper (3840 and a batch of 256 for 1000 classes): a
+ * batch that has them needs no queue. At most 15 batches (P) and less than an epoch, so that no image meets itself.
+ */
+function pickQueue(facts: DataFacts, batch: Batches): number {
+  const missing = Math.ceil((4 * facts.numClasses) / batch.unlabeled) - 1;
+  return batch.unlabeled * clamp(missing, 0, Math.min(15, batch.stepsPerEpoch - 1));
+}
+
+/**
+ * The paper's rate on CIFAR, 2.8 for a batch of 128 and 78,000 steps, in proportion to the batch. LARS moves every layer by a share
+ * of its own length in a step, so a run of fewer steps gets longer ones: by the square root, five times at most.
+ */
+function pickLearningRate(batch: Batches, epochs: number): { lr: number; startLr: number; finalLr: number } {
+  const stretch = clamp(Math.sqrt(78_000 / (epochs * batch.stepsPerEpoch)), 1, 5);
+  const lr = Number(((2.8 * stretch * Math.max(batch.unlabeled, 32)) / 128).toPrecision(2));
+  return { lr, startLr: 0, finalLr: lr / 100 };
+}
+
 /** Two global crops of (.3, 1) and four local ones of half the size, all with SwAV's colors. */
 function unlabeledViews(size: number, preset: Config['preset']): ViewConfig[] {
   const smallestLocal = preset === 'paper' ? 0.08 : 0.05; // P .08, C .05 (D1)
@@ -87,14 +106,11 @@ export const suaveSmall: Recipe = {
     const batch = pickBatches(facts);
     const epochs = hints.epochs ?? pickEpochs(facts, size);
     const preset = hints.preset ?? 'paper';
-    // P has 3840 = 15 batches of 256; shorter than an epoch, so that no image meets itself in the queue too often.
-    const queue = { size: batch.unlabeled * Math.min(15, Math.max(1, batch.stepsPerEpoch - 1)), startEpoch: 0 };
+    const queue = { size: pickQueue(facts, batch), startEpoch: 0 };
     const views = unlabeledViews(size, preset);
     const optimizer = {
       ...suaveLars,
-      lr: (2.8 * Math.max(batch.unlabeled, 64)) / 128, // P on CIFAR: 2.8 at batch 128
-      startLr: 0,
-      finalLr: 0.001, // C
+      ...pickLearningRate(batch, epochs),
       warmupEpochs: Math.min(5, epochs / 4), // C: 5
       weightDecay: 3e-6, // P on CIFAR
     };

@@ -76,10 +76,16 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
     threads: preliminary.threads,
   };
   const resolved = resolveRecipe({ recipe, overrides: request.overrides }, facts);
-  const { config, notes } = fitToData(withInit(resolved.config), facts);
+  const fitted = fitToData(withInit(resolved.config), facts);
+  const { config } = fitted;
   config.data.path = resolve(request.data);
   if (config.init !== null) checkInit(config.init, config);
-  return { config, plan, isResumed: false, notes: [...resolved.notes, ...notes] };
+  return {
+    config,
+    plan,
+    isResumed: false,
+    notes: [...resolved.notes, ...initNotes(resolved.config, config), ...fitted.notes],
+  };
 }
 
 async function resolveResumed(request: TrainRequest): Promise<ResolvedRun> {
@@ -148,6 +154,13 @@ function withInit(config: Config): Config {
   const baseline =
     config.baseline.init === 'nothing' ? { ...config.baseline, init: 'backbone' as const } : config.baseline;
   return { ...config, stages, baseline };
+}
+
+/** Says which stages are left out because a checkpoint takes their place. */
+function initNotes(before: Config, after: Config): string[] {
+  const left = before.stages.length - after.stages.length;
+  const names = before.stages.slice(0, left).map((stage) => stage.name);
+  return left === 0 ? [] : [`stage ${names.join(', ')} is left out: ${after.init} takes the place of its result`];
 }
 
 /** Reduces what is larger than the data: batches, and queues that could not hold one batch. */
