@@ -32,16 +32,21 @@ export function which(program) {
 }
 
 /**
- * Runs a program from the project's root with its output on our standard error.
+ * Runs a program from the project's root; its output goes to our standard error, all of it or, with `lastLines`, only its
+ * end and only when it fails.
  * @throws SetupError when it cannot be started or does not exit with 0
  */
-export function run(program, args, options = {}) {
-  const result = spawnSync(program, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+export function run(program, args, { lastLines = 0 } = {}) {
+  const stdio = lastLines > 0 ? ['ignore', 'pipe', 'pipe'] : ['ignore', 2, 2];
+  const result = spawnSync(program, args, { cwd: root, stdio, encoding: 'utf8', maxBuffer: 1 << 28 });
   if (result.error) throw new SetupError(`${program}: could not be started: ${result.error.message}`);
-  if (result.status !== 0) {
-    const how = result.signal ? `was ended by ${result.signal}` : `ended with exit status ${result.status}`;
-    throw new SetupError(`\`${[program, ...args].join(' ')}\` ${how}; its own messages are above.`);
+  if (result.status === 0) return;
+  if (lastLines > 0) {
+    const lines = `${result.stdout}\n${result.stderr}`.split('\n').filter((line) => line.trim() !== '');
+    process.stderr.write(`${lines.slice(-lastLines).join('\n')}\n`);
   }
+  const how = result.signal ? `was ended by ${result.signal}` : `ended with exit status ${result.status}`;
+  throw new SetupError(`\`${[program, ...args].join(' ')}\` ${how}; its own messages are above.`);
 }
 
 /** Runs a program quietly; its standard output, or null when it fails. */

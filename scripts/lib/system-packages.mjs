@@ -83,7 +83,7 @@ function apt(prefix, ...args) {
     ...args,
   ];
   const [program, ...rest] = [...prefix, ...words];
-  run(program, rest);
+  run(program, rest, { lastLines: 25 });
 }
 
 /** Installs packages, renewing apt's lists when there are none yet or when they lead nowhere any more. */
@@ -100,7 +100,8 @@ function install(prefix, packages) {
   try {
     apt(prefix, ...args);
   } catch (error) {
-    if (updated) throw error;
+    if (updated)
+      throw new SetupError(`${error.message} Install ${packages.join(' ')} by hand, then run the command again.`);
     update();
     apt(prefix, ...args);
   }
