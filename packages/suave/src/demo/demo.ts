@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { readCheckpointMetadata } from '../evaluation/index.js';
+import type { Override } from '../recipes/index.js';
 import { holdsRun, readConfig, runPaths } from '../runs/index.js';
 import { type TrainingEvents, type TrainResult, train } from '../training/index.js';
 import { drawContactSheet, drawImageSet, type ImageSetSpec } from './draw-images.js';
@@ -15,6 +16,12 @@ export interface DemoOptions {
   readonly seed?: number;
   /** Threads that libtorch was loaded for. */
   readonly threads: number;
+  /** Images to draw in `train/`; 6000 unless said. */
+  readonly numTrain?: number;
+  /** Images to draw in `val/`; 1000 unless said. */
+  readonly numVal?: number;
+  /** Changes of the recipe `suave-demo`. */
+  readonly overrides?: readonly Override[];
   /** Aborted to stop after the current step, with a checkpoint. */
   readonly signal?: AbortSignal;
   readonly events?: TrainingEvents;
@@ -41,8 +48,9 @@ export type DemoResult =
   | { readonly interrupted: true }
   | { readonly interrupted: false; readonly json: DemoSummary; readonly text: string };
 
-/** The demo's images; their number and that of the labels decide how much the unlabeled ones can bring. */
-const imageSet = { size: 32, numTrain: 3000, numVal: 1000 } as const satisfies Omit<ImageSetSpec, 'seed'>;
+/** Side of the images, pixels. */
+const imageSize = 32;
+/** Few enough that the labels alone do not show what a shape looks like in all its sizes, places and colors. */
 const labelsPerClass = 3;
 
 /**
@@ -51,12 +59,12 @@ const labelsPerClass = 3;
  * @throws DataError, RunError, TrainingError
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
-  const { out, seed = 1, threads, signal = null, events = {} } = options;
+  const { out, seed = 1, threads, numTrain = 6000, numVal = 1000, signal = null, events = {} } = options;
   const started = performance.now();
-  const spec: ImageSetSpec = { ...imageSet, seed };
+  const spec: ImageSetSpec = { seed, size: imageSize, numTrain, numVal };
   const data = join(out, `images-${seed}`);
   const picture = `${data}.png`;
-  const total = imageSet.numTrain + imageSet.numVal;
+  const total = numTrain + numVal;
   const isNew = await drawImageSet(data, spec, (done) => events.progress?.('drawing images', done, total));
   if (isNew || !existsSync(picture)) writeFileSync(picture, await drawContactSheet(spec, 12));
   events.note?.(`images: ${total} of ${shapeNames.length} shapes in ${shown(data)}${isNew ? '' : ', drawn before'}`);
@@ -68,6 +76,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     overrides: [
       { path: 'seed', value: seed, isText: false },
       { path: 'data.labelsPerClass', value: labelsPerClass, isText: false },
+      ...(options.overrides ?? []),
     ],
     resume: true,
     baseline: true,
@@ -84,7 +93,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     seconds: Math.round((performance.now() - started) / 100) / 10,
     seed,
     classes: shapeNames.length,
-    images: imageSet.numTrain,
+    images: numTrain,
     labeled_images: labelsPerClass * shapeNames.length,
     val_images: result.images,
     data,
