@@ -88,22 +88,22 @@ function apt(prefix, ...args) {
 
 /** Installs packages, renewing apt's lists when there are none yet or when they lead nowhere any more. */
 function install(prefix, packages) {
-  const args = ['-o', 'Dpkg::Use-Pty=0', 'install', '--no-install-recommends', ...packages];
+  const attempt = () => apt(prefix, '-o', 'Dpkg::Use-Pty=0', 'install', '--no-install-recommends', ...packages);
   const lists = '/var/lib/apt/lists';
-  let updated = false;
-  const update = () => {
+  if (existsSync(lists) && readdirSync(lists).some((name) => name.includes('_Packages'))) {
+    try {
+      attempt();
+      return;
+    } catch {
+      // the lists may be old: once more with new ones
+    }
+  }
+  try {
     say("renewing apt's package lists");
     apt(prefix, 'update');
-    updated = true;
-  };
-  if (!existsSync(lists) || !readdirSync(lists).some((name) => name.includes('_Packages'))) update();
-  try {
-    apt(prefix, ...args);
+    attempt();
   } catch (error) {
-    if (updated)
-      throw new SetupError(`${error.message} Install ${packages.join(' ')} by hand, then run the command again.`);
-    update();
-    apt(prefix, ...args);
+    throw new SetupError(`${error.message} Install ${packages.join(' ')} by hand, then run the command again.`);
   }
 }
 
