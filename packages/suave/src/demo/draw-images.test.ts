@@ -136,8 +136,21 @@ describe('the drawn images', () => {
     await expect(drawImageSet(folder, spec)).rejects.toMatchObject({ code: 'DEMO_IMAGES', exitCode: 2 });
   });
 
-  it('fill a contact sheet', async () => {
-    const sheet = await sharp(await drawContactSheet(spec, 6, 2)).metadata();
-    expect(sheet).toMatchObject({ width: 6 * 32 * 2, height: 10 * 32 * 2 });
+  it('fill a contact sheet, a row for each class', async () => {
+    const folder = join(root, 'sheet');
+    await drawImageSet(folder, spec);
+    const sheet = sharp(await drawContactSheet(spec, 6, 2));
+    expect(await sheet.metadata()).toMatchObject({ width: 6 * 32 * 2, height: 10 * 32 * 2, channels: 3 });
+    const raw = (image: sharp.Sharp): Promise<Buffer> => image.raw().toBuffer();
+    for (const [row, name] of shapeNames.entries()) {
+      const files = readdirSync(join(folder, 'train', name)).sort();
+      for (const column of [0, 5]) {
+        const region = { left: column * 64, top: row * 64, width: 64, height: 64 };
+        const shown = await raw(sheet.clone().extract(region).resize(32, 32, { kernel: 'nearest' }));
+        expect(shown.equals(await raw(sharp(join(folder, 'train', name, files[column])))), `${name} ${column}`).toBe(
+          true,
+        );
+      }
+    }
   });
 });
