@@ -10,13 +10,18 @@
 namespace suave {
 namespace {
 
-/** Large tensors come and go every step: keep their pages instead of giving them back and faulting them in again. */
+/**
+ * Large tensors come and go every step: keep their pages instead of giving them back and faulting them in again. 32 MiB is the
+ * largest threshold that glibc takes; larger requests come from the heap too, since mapping is off.
+ */
 void tuneAllocator() {
 #if defined(__GLIBC__)
   static std::once_flag once;
   std::call_once(once, [] {
-    mallopt(M_MMAP_THRESHOLD, 1 << 30);
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_MMAP_MAX, 0);
     mallopt(M_TRIM_THRESHOLD, 1 << 30);
+    mallopt(M_TOP_PAD, 16 << 20);
   });
 #endif
 }
