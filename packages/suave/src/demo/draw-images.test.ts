@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeImage, drawContactSheet, drawImageSet, type ImageSetSpec } from './draw-images.js';
 import { imageSvg, shapeNames, shapes } from './shapes.js';
@@ -141,7 +141,7 @@ describe('the drawn images', () => {
     await drawImageSet(folder, spec);
     const sheet = sharp(await drawContactSheet(spec, 6, 2));
     expect(await sheet.metadata()).toMatchObject({ width: 6 * 32 * 2, height: 10 * 32 * 2, channels: 3 });
-    const raw = (image: sharp.Sharp): Promise<Buffer> => image.raw().toBuffer();
+    const raw = (image: Sharp): Promise<Buffer> => image.raw().toBuffer();
     for (const [row, name] of shapeNames.entries()) {
       const files = readdirSync(join(folder, 'train', name)).sort();
       for (const column of [0, 5]) {
