@@ -1,12 +1,56 @@
 /** @file Turns parsed schemas into typed TypeScript functions. One case in each small function for every kind of argument. */
 import { camelCase } from './schema.mjs';
 
-const RESERVED = new Set(['in', 'var', 'default', 'function', 'new', 'delete', 'return', 'with', 'enum', 'class', 'this', 'void', 'case', 'export', 'import', 'typeof', 'switch', 'arguments', 'eval']);
+const RESERVED = new Set([
+  'in',
+  'var',
+  'default',
+  'function',
+  'new',
+  'delete',
+  'return',
+  'with',
+  'enum',
+  'class',
+  'this',
+  'void',
+  'case',
+  'export',
+  'import',
+  'typeof',
+  'switch',
+  'arguments',
+  'eval',
+]);
 
 /** Bases that TypeScript can express. */
-export const EXPRESSIBLE = new Set(['Tensor', 'Scalar', 'int', 'float', 'bool', 'str', 'ScalarType', 'Layout', 'Device', 'MemoryFormat', 'Generator']);
+export const EXPRESSIBLE = new Set([
+  'Tensor',
+  'Scalar',
+  'int',
+  'float',
+  'bool',
+  'str',
+  'ScalarType',
+  'Layout',
+  'Device',
+  'MemoryFormat',
+  'Generator',
+]);
 
-const TYPES = { Tensor: 'Tensor', Scalar: 'Scalar', int: 'number', float: 'number', bool: 'boolean', str: 'string', ScalarType: 'DType', Layout: 'Layout', Device: 'Device', MemoryFormat: 'MemoryFormat', Generator: 'Generator' };
+const TYPES = {
+  Tensor: 'Tensor',
+  Scalar: 'Scalar',
+  int: 'number',
+  float: 'number',
+  bool: 'boolean',
+  str: 'string',
+  ScalarType: 'DType',
+  Layout: 'Layout',
+  Device: 'Device',
+  MemoryFormat: 'MemoryFormat',
+  Generator: 'Generator',
+};
 
 export function identifier(name) {
   const camel = camelCase(name);
@@ -61,12 +105,23 @@ export function shapeOfCall(schema) {
   return { positional, options };
 }
 
-const isInPlace = (schema) => schema.returns.length === 1 && schema.returns[0].type.written && schema.arguments[0]?.type.written && schema.arguments[0].type.base === 'Tensor' && !schema.arguments[0].type.list;
+const isInPlace = (schema) =>
+  schema.returns.length === 1 &&
+  schema.returns[0].type.written &&
+  schema.arguments[0]?.type.written &&
+  schema.arguments[0].type.base === 'Tensor' &&
+  !schema.arguments[0].type.list;
 
 function returnType(schema) {
   const one = ({ type }) => {
-    if (type.base === 'Tensor') return type.list ? 'Tensor[]' : schema.name.endsWith('_backward') && schema.returns.length > 1 ? 'Tensor | null' : 'Tensor';
-    const plain = { Scalar: 'number', int: 'number', float: 'number', bool: 'boolean', str: 'string' }[type.base] ?? 'number';
+    if (type.base === 'Tensor')
+      return type.list
+        ? 'Tensor[]'
+        : schema.name.endsWith('_backward') && schema.returns.length > 1
+          ? 'Tensor | null'
+          : 'Tensor';
+    const plain =
+      { Scalar: 'number', int: 'number', float: 'number', bool: 'boolean', str: 'string' }[type.base] ?? 'number';
     return type.list ? `${plain}[]` : plain;
   };
   if (schema.returns.length === 0) return 'void';
@@ -77,8 +132,13 @@ function returnType(schema) {
 
 function signature(schema, withSelf) {
   const { positional, options } = shapeOfCall(schema);
-  const parts = (withSelf ? positional : positional.slice(1)).map((argument) => `${identifier(argument.name)}: ${typeOf(argument.type)}`);
-  if (options.length > 0) parts.push(`options?: { ${options.map((argument) => `${camelCase(argument.name)}?: ${typeOf(argument.type)} | undefined`).join('; ')} }`);
+  const parts = (withSelf ? positional : positional.slice(1)).map(
+    (argument) => `${identifier(argument.name)}: ${typeOf(argument.type)}`,
+  );
+  if (options.length > 0)
+    parts.push(
+      `options?: { ${options.map((argument) => `${camelCase(argument.name)}?: ${typeOf(argument.type)} | undefined`).join('; ')} }`,
+    );
   return `(${parts.join(', ')}): ${returnType(schema)}`;
 }
 
@@ -87,12 +147,21 @@ function callOf(schema, index, parameters) {
   const { positional, options } = shapeOfCall(schema);
   const values = positional.map((argument, i) => convert(argument.type, parameters[i]));
   const optionsName = parameters[positional.length];
-  const withOptions = [...values, ...options.map((argument) => convert(argument.type, `${optionsName}.${camelCase(argument.name)}`))];
+  const withOptions = [
+    ...values,
+    ...options.map((argument) => convert(argument.type, `${optionsName}.${camelCase(argument.name)}`)),
+  ];
   const invoke = (list, method) => `${method}(id(${index})${list.map((value) => `, ${value}`).join('')})`;
   const outs = schema.arguments.filter((argument) => argument.type.written && argument.type.base === 'Tensor');
-  const drops = schema.returns.length === 0 || isInPlace(schema) || (outs.length > 0 && schema.returns.every(({ type }) => type.written));
+  const drops =
+    schema.returns.length === 0 ||
+    isInPlace(schema) ||
+    (outs.length > 0 && schema.returns.every(({ type }) => type.written));
   const method = drops ? 'native.invokeVoid' : 'native.invoke';
-  const call = options.length === 0 ? invoke(values, method) : `${optionsName} === undefined ? ${invoke(values, method)} : ${invoke(withOptions, method)}`;
+  const call =
+    options.length === 0
+      ? invoke(values, method)
+      : `${optionsName} === undefined ? ${invoke(values, method)} : ${invoke(withOptions, method)}`;
   if (schema.returns.length === 0) return [`${call};`, 'return undefined;'];
   if (drops) {
     const results = outs.map((argument) => parameters[positional.indexOf(argument)]);
@@ -121,9 +190,17 @@ function conditions(group, parameters) {
       if (own !== undefined) tests.push(check(own.type, parameters[p]));
       else if (p === calls[j].positional.length) tests.push(`isOptions(${parameters[p]})`);
     }
-    const twin = later.some(({ positional }) => positional.length === calls[j].positional.length && positional.every((argument, p) => kindLetter(argument.type) === kindLetter(calls[j].positional[p].type)));
+    const twin = later.some(
+      ({ positional }) =>
+        positional.length === calls[j].positional.length &&
+        positional.every((argument, p) => kindLetter(argument.type) === kindLetter(calls[j].positional[p].type)),
+    );
     if (twin || tests.length === 0) {
-      const accepted = calls[j].options.map((argument) => `${camelCase(argument.name)}:${kindLetter(argument.type)}${argument.type.size > 0 ? '1' : ''}`).join(' ');
+      const accepted = calls[j].options
+        .map(
+          (argument) => `${camelCase(argument.name)}:${kindLetter(argument.type)}${argument.type.size > 0 ? '1' : ''}`,
+        )
+        .join(' ');
       tests.push(`accepts(${parameters[calls[j].positional.length] ?? 'undefined'}, '${accepted}')`);
     }
     return tests.join(' && ');
@@ -132,10 +209,14 @@ function conditions(group, parameters) {
 
 /** One function with its overloads; `indexOf` gives each schema's place in the table. */
 export function emitFunction(name, group, indexOf) {
-  const width = Math.max(...group.map((schema) => shapeOfCall(schema).positional.length + (shapeOfCall(schema).options.length > 0 ? 1 : 0)));
+  const width = Math.max(
+    ...group.map((schema) => shapeOfCall(schema).positional.length + (shapeOfCall(schema).options.length > 0 ? 1 : 0)),
+  );
   const parameters = Array.from({ length: width }, (_, i) => `a${i}`);
   const local = RESERVED.has(name) ? `${name}Operator` : name;
-  const lines = [`/** ${group.map((schema) => `\`aten::${schema.name}${schema.overload === '' ? '' : `.${schema.overload}`}\``).join(', ')} */`];
+  const lines = [
+    `/** ${group.map((schema) => `\`aten::${schema.name}${schema.overload === '' ? '' : `.${schema.overload}`}\``).join(', ')} */`,
+  ];
   const exported = local === name ? 'export function' : 'function';
   for (const schema of group) lines.push(`${exported} ${local}${signature(schema, true)};`);
   lines.push(`${exported} ${local}(${parameters.map((parameter) => `${parameter}?: any`).join(', ')}): any {`);

@@ -80,7 +80,12 @@ export function parseSchema(line) {
     }
     const declaration = /^(.+?) (\w+)(=.*)?$/.exec(part);
     if (declaration === null) throw new Error(`codegen: cannot read the argument ${part} of ${line}`);
-    parsed.push({ name: declaration[2], type: parseType(declaration[1]), required: declaration[3] === undefined, keywordOnly });
+    parsed.push({
+      name: declaration[2],
+      type: parseType(declaration[1]),
+      required: declaration[3] === undefined,
+      keywordOnly,
+    });
   }
   const inner = returnText.startsWith('(') ? returnText.slice(1, -1) : returnText;
   const returns = splitTopLevel(inner).map((part) => {

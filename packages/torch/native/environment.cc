@@ -2,7 +2,7 @@
 
 #include <c10/util/Exception.h>
 
-#include "invoke.h"
+#include "plan.h"
 
 namespace suave {
 

@@ -85,7 +85,11 @@ export function torchError(code: string, operator: string, operands: string, mes
     case 'ERR_TORCH_ARGUMENT':
       return new ArgumentError(text, operator, operands);
     case 'ERR_TORCH_OUT_OF_MEMORY':
-      return new OutOfMemoryError(`${text} Use smaller batches or images, or free tensors earlier.`, operator, operands);
+      return new OutOfMemoryError(
+        `${text} Use smaller batches or images, or free tensors earlier.`,
+        operator,
+        operands,
+      );
     default:
       return new TorchError(text, code, operator, operands);
   }

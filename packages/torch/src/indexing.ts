@@ -25,13 +25,16 @@ export type Index = number | Slice | null | '...' | Tensor;
  */
 export function at(tensor: Tensor, ...places: readonly Index[]): Tensor {
   const consumed = places.reduce<number>(
-    (count, place) => count + (place === null || place === '...' ? 0 : place instanceof Tensor && place.dtype === 'bool' ? place.rank : 1),
+    (count, place) =>
+      count +
+      (place === null || place === '...' ? 0 : place instanceof Tensor && place.dtype === 'bool' ? place.rank : 1),
     0,
   );
   const { rank } = tensor;
   if (consumed > rank)
     throw new ShapeError(`at: expected at most ${rank} places for shape [${tensor.shape.join(', ')}], got ${consumed}`);
-  if (places.filter((place) => place === '...').length > 1) throw new ShapeError("at: expected at most one '...', got several");
+  if (places.filter((place) => place === '...').length > 1)
+    throw new ShapeError("at: expected at most one '...', got several");
   let result = tensor;
   let dimension = 0;
   const tensors: (Tensor | null)[] = [];

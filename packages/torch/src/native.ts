@@ -75,9 +75,7 @@ export interface Native {
   cudaDevices(): number;
   loadLibrary(path: string): void;
   setDeterministic(value: boolean): void;
-  setErrorFactory(
-    factory: (code: string, operator: string, operands: string, message: string) => Error,
-  ): void;
+  setErrorFactory(factory: (code: string, operator: string, operands: string, message: string) => Error): void;
 
   glooAvailable(): boolean;
   glooInit(address: string, rank: number, worldSize: number, timeoutSeconds: number): number;

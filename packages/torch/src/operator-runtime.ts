@@ -54,7 +54,10 @@ export function isNumberList(value: unknown, orNumber: boolean): boolean {
 }
 
 export function isOptions(value: unknown): boolean {
-  return value === undefined || (typeof value === 'object' && value !== null && !(value instanceof Tensor) && !Array.isArray(value));
+  return (
+    value === undefined ||
+    (typeof value === 'object' && value !== null && !(value instanceof Tensor) && !Array.isArray(value))
+  );
 }
 
 /** Whether every option given is known to an overload and of its kind; `accepted` lists `name:kind`. */

@@ -10,10 +10,22 @@ const x = torch.tensor([
 
 describe('overloads', () => {
   it('chooses by tensor or number', () => {
-    expect(torch.add(x, x, { alpha: 2 }).toArray()).toEqual([[3, 6], [9, 12]]);
-    expect(torch.add(x, 1).toArray()).toEqual([[2, 3], [4, 5]]);
-    expect(x.mul(x).toArray()).toEqual([[1, 4], [9, 16]]);
-    expect(x.eq(2).toArray()).toEqual([[false, true], [false, false]]);
+    expect(torch.add(x, x, { alpha: 2 }).toArray()).toEqual([
+      [3, 6],
+      [9, 12],
+    ]);
+    expect(torch.add(x, 1).toArray()).toEqual([
+      [2, 3],
+      [4, 5],
+    ]);
+    expect(x.mul(x).toArray()).toEqual([
+      [1, 4],
+      [9, 16],
+    ]);
+    expect(x.eq(2).toArray()).toEqual([
+      [false, true],
+      [false, false],
+    ]);
   });
 
   it('chooses by the number of arguments', () => {
@@ -43,7 +55,10 @@ describe('overloads', () => {
     expect(y.toArray()).toEqual([3, 3]);
     const out = torch.zeros([2, 2]);
     expect(torch.addOut(x, x, out)).toBe(out);
-    expect(out.toArray()).toEqual([[2, 4], [6, 8]]);
+    expect(out.toArray()).toEqual([
+      [2, 4],
+      [6, 8],
+    ]);
   });
 
   it('takes dtype, tensor lists, scalar lists and generators', () => {
@@ -80,11 +95,35 @@ describe('errors', () => {
 
   it('never aborts the process, whatever the arguments', () => {
     const values = fc.oneof(
-      fc.constantFrom(x, null, undefined, 'float32', 'cuda:9', true, {}, [], [x], [null], -1, 0, 3, 1e300, Number.NaN, 10n),
+      fc.constantFrom(
+        x,
+        null,
+        undefined,
+        'float32',
+        'cuda:9',
+        true,
+        {},
+        [],
+        [x],
+        [null],
+        -1,
+        0,
+        3,
+        1e300,
+        Number.NaN,
+        10n,
+      ),
       fc.array(fc.integer({ min: -3, max: 3 }), { maxLength: 3 }),
     );
-    const risky = /multinomial|_out$|^_(cudnn|mkldnn|nnpack|fbgemm|sobol|embedding|pack|cufft|thnn|use_|validate|sparse|nested|quant|weight|standard_gamma|dirichlet|sample|linalg|foobar|resize|coalesce|indices|values|efficient|flash|transform|native|make|segment|pad|unsafe)/;
-    const names = OPERATORS.map((entry) => entry.split(':')[0]!).filter((name) => !risky.test(name) && /^(add|mul|sum|mean|cat|stack|view|narrow|select|conv2d|linear|matmul|topk|sort|where|index_select|gather|softmax|log_softmax|batch_norm|layer_norm|zeros|full|arange|flip|roll|permute|transpose|norm|clamp|pow|max|min|argmax|one_hot|to|copy_|fill_|repeat|expand)(\.|$)/.test(name));
+    const risky =
+      /multinomial|_out$|^_(cudnn|mkldnn|nnpack|fbgemm|sobol|embedding|pack|cufft|thnn|use_|validate|sparse|nested|quant|weight|standard_gamma|dirichlet|sample|linalg|foobar|resize|coalesce|indices|values|efficient|flash|transform|native|make|segment|pad|unsafe)/;
+    const names = OPERATORS.map((entry) => entry.split(':')[0]!).filter(
+      (name) =>
+        !risky.test(name) &&
+        /^(add|mul|sum|mean|cat|stack|view|narrow|select|conv2d|linear|matmul|topk|sort|where|index_select|gather|softmax|log_softmax|batch_norm|layer_norm|zeros|full|arange|flip|roll|permute|transpose|norm|clamp|pow|max|min|argmax|one_hot|to|copy_|fill_|repeat|expand)(\.|$)/.test(
+          name,
+        ),
+    );
     expect(names.length).toBeGreaterThan(60);
     let calls = 0;
     fc.assert(

@@ -1,5 +1,5 @@
 /** @file Operators by name: whether one is there, and calling custom ones from a loaded library. */
-import { resolve as resolvePath, join } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import { MissingOperatorError } from './errors.js';
 import { Generator } from './generator.js';
 import { buildTag, native } from './native.js';

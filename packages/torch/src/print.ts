@@ -38,18 +38,25 @@ export function formatTensor(tensor: Tensor): string {
   const collect = (dimension: number, offset: number, stride: number): number[] => {
     if (dimension === shape.length) return [data[offset]!];
     const inner = stride / shape[dimension]!;
-    return shownAlong(shape[dimension]!).flatMap((i) => (i === null ? [] : collect(dimension + 1, offset + i * inner, inner)));
+    return shownAlong(shape[dimension]!).flatMap((i) =>
+      i === null ? [] : collect(dimension + 1, offset + i * inner, inner),
+    );
   };
   const shown = collect(0, 0, numel);
   const number = formatNumbers(shown, dtype.startsWith('float') || dtype === 'bfloat16');
   const text = (value: number) => (dtype === 'bool' ? String(value !== 0) : number(value));
   const width = Math.max(...shown.map((value) => text(value).length));
   const render = (dimension: number, offset: number, stride: number): string => {
-    if (dimension === shape.length) return shape.length === 0 ? text(data[offset]!) : text(data[offset]!).padStart(width);
+    if (dimension === shape.length)
+      return shape.length === 0 ? text(data[offset]!) : text(data[offset]!).padStart(width);
     const inner = stride / shape[dimension]!;
-    const parts = shownAlong(shape[dimension]!).map((i) => (i === null ? '...' : render(dimension + 1, offset + i * inner, inner)));
+    const parts = shownAlong(shape[dimension]!).map((i) =>
+      i === null ? '...' : render(dimension + 1, offset + i * inner, inner),
+    );
     const last = dimension === shape.length - 1;
-    const separator = last ? ', ' : `,${'\n'.repeat(Math.max(1, shape.length - dimension - 1))}${' '.repeat(8 + dimension)}`;
+    const separator = last
+      ? ', '
+      : `,${'\n'.repeat(Math.max(1, shape.length - dimension - 1))}${' '.repeat(8 + dimension)}`;
     return `[${parts.join(separator)}]`;
   };
   return `tensor(${render(0, 0, numel)}${suffix})`;

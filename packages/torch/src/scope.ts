@@ -7,7 +7,12 @@ function collect(value: unknown, into: Tensor[], depth: number): void {
   if (value instanceof Tensor) into.push(value);
   else if (Array.isArray(value)) for (const element of value) collect(element, into, depth + 1);
   else if (value instanceof Map) for (const element of value.values()) collect(element, into, depth + 1);
-  else if (typeof value === 'object' && value !== null && depth < 4 && Object.getPrototypeOf(value) === Object.prototype)
+  else if (
+    typeof value === 'object' &&
+    value !== null &&
+    depth < 4 &&
+    Object.getPrototypeOf(value) === Object.prototype
+  )
     for (const element of Object.values(value)) collect(element, into, depth + 1);
 }
 
@@ -29,7 +34,9 @@ export function scope<T>(body: () => T): T {
   try {
     const result = body();
     if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function')
-      throw new ArgumentError('scope: expected a synchronous function, got one that returns a promise. Await outside the scope.');
+      throw new ArgumentError(
+        'scope: expected a synchronous function, got one that returns a promise. Await outside the scope.',
+      );
     if (result instanceof Tensor) {
       const escaping = new Float64Array(1);
       escaping[0] = result.handle;

@@ -19,13 +19,16 @@ describe('creation and reading back', () => {
     expect(torch.tensor([]).shape).toEqual([0]);
   });
 
-  it.each(['float64', 'int64', 'int32', 'int16', 'int8', 'uint8', 'float16', 'bfloat16'] as const)('round-trips %s', (dtype) => {
-    const x = torch.tensor([0, 1, 2, 100], { dtype });
-    expect(x.dtype).toBe(dtype);
-    expect(Array.from(x.data() as ArrayLike<number | bigint>, Number)).toEqual([0, 1, 2, 100]);
-    const again = torch.fromBytes(x.bytes(), [4], { dtype });
-    expect(torch.equal(x, again)).toBe(true);
-  });
+  it.each(['float64', 'int64', 'int32', 'int16', 'int8', 'uint8', 'float16', 'bfloat16'] as const)(
+    'round-trips %s',
+    (dtype) => {
+      const x = torch.tensor([0, 1, 2, 100], { dtype });
+      expect(x.dtype).toBe(dtype);
+      expect(Array.from(x.data() as ArrayLike<number | bigint>, Number)).toEqual([0, 1, 2, 100]);
+      const again = torch.fromBytes(x.bytes(), [4], { dtype });
+      expect(torch.equal(x, again)).toBe(true);
+    },
+  );
 
   it('keeps int64 beyond 2^53 exact through BigInt64Array', () => {
     const big = 2n ** 60n + 1n;
@@ -53,9 +56,23 @@ describe('indexing', () => {
     ['a position', [1, 2, 3], 23],
     ['a range', [0, torch.slice(1, 3), 0], [4, 8]],
     ['a step from the end', [0, 0, torch.slice(-3, null, 2)], [1, 3]],
-    ['the rest', ['...', 1], [[1, 5, 9], [13, 17, 21]]],
+    [
+      'the rest',
+      ['...', 1],
+      [
+        [1, 5, 9],
+        [13, 17, 21],
+      ],
+    ],
     ['a new dimension', [0, 0, null, torch.slice(0, 2)], [[0, 1]]],
-    ['integer positions', [1, torch.tensor([2, 0], { dtype: 'int64' })], [[20, 21, 22, 23], [12, 13, 14, 15]]],
+    [
+      'integer positions',
+      [1, torch.tensor([2, 0], { dtype: 'int64' })],
+      [
+        [20, 21, 22, 23],
+        [12, 13, 14, 15],
+      ],
+    ],
   ])('takes %s', (_, places, expected) => {
     expect(x.at(...places).toArray()).toEqual(expected);
   });

@@ -67,7 +67,7 @@ export function handlesOf(tensors: readonly (Tensor | null | undefined)[]): Floa
  * V8 does not see that memory: a tensor lives until its scope ends, or `dispose()`; use after that is a `DisposedTensorError`.
  * @typeParam D dtype, @typeParam R rank, as far as known when compiling
  */
-// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the generated operators are installed on the prototype
+// Merged with the generated methods, which are installed on the prototype.
 export class Tensor<D extends DType = DType, R extends number = number> {
   /** @internal */
   constructor(
@@ -235,7 +235,8 @@ function shapeOf(value: NestedArray): number[] {
 
 function flatten(value: NestedArray, shape: readonly number[], depth: number, into: number[]): void {
   if (typeof value !== 'object') {
-    if (depth !== shape.length) throw new ShapeError('tensor: expected nested arrays of equal length, got a ragged nesting');
+    if (depth !== shape.length)
+      throw new ShapeError('tensor: expected nested arrays of equal length, got a ragged nesting');
     into.push(Number(value));
     return;
   }
@@ -305,9 +306,17 @@ export function tensor<D extends DType = DType>(
   while (typeof first === 'object') first = first[0];
   const dtype: DType = options.dtype ?? (typeof first === 'boolean' ? 'bool' : 'float32');
   if (dtype === 'bool')
-    return fromTypedArray(Uint8Array.from(flat, (x) => (x === 0 ? 0 : 1)), shape, { ...options, dtype: 'bool' }) as unknown as Tensor<D>;
+    return fromTypedArray(
+      Uint8Array.from(flat, (x) => (x === 0 ? 0 : 1)),
+      shape,
+      { ...options, dtype: 'bool' },
+    ) as unknown as Tensor<D>;
   if (dtype === 'int64')
-    return fromTypedArray(BigInt64Array.from(flat, (x) => BigInt(x)), shape, options);
+    return fromTypedArray(
+      BigInt64Array.from(flat, (x) => BigInt(x)),
+      shape,
+      options,
+    );
   return fromTypedArray(dtype === 'float32' ? Float32Array.from(flat) : Float64Array.from(flat), shape, {
     ...options,
     dtype: dtype as D,

@@ -5,7 +5,9 @@ import { native } from '../native.js';
 
 function refusePromise<T>(result: T, where: string): T {
   if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function')
-    throw new ArgumentError(`${where}: expected a synchronous function, got one that returns a promise. Await outside.`);
+    throw new ArgumentError(
+      `${where}: expected a synchronous function, got one that returns a promise. Await outside.`,
+    );
   return result;
 }
 

@@ -1,4 +1,4 @@
-// Operator calls through the boxed dispatcher: a conversion plan per operator, made once from its schema.
+// How one operator is called: a conversion plan made once from its schema.
 #pragma once
 
 #include "environment.h"
