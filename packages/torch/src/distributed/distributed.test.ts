@@ -121,9 +121,12 @@ result.push([group.rank, group.worldSize]);
   });
 
   test('a lost process is a typed error within the time limit', async () => {
+    // The barrier keeps the second process until the first has connected; nothing but its leaving is tested.
     const lost = `
 if (rank === 0) {
-  try { group.allReduceSum_(torch.tensor([1])); } catch (error) { result.push([error.name, error.code]); }
+  try { group.barrier(); group.allReduceSum_(torch.tensor([1])); } catch (error) { result.push([error.name, error.code]); }
+} else {
+  group.barrier();
 }
 `;
     const [first] = await inProcesses(2, `file://${join(folder, 'lost')}`, lost);
