@@ -62,7 +62,7 @@ function pickBatches(facts: DataFacts): Batches {
 
 /** Epochs so that a run sees a fixed number of images: about half an hour on two cores, some hours on a GPU. */
 function pickEpochs(facts: DataFacts, size: number): number {
-  const images = facts.device === 'cuda' ? 20_000_000 : 320_000 * Math.max(1, facts.threads / 2);
+  const images = facts.device === 'cuda' ? 20_000_000 : 200_000 * Math.max(1, facts.threads / 2);
   return Math.round(clamp((images * (32 / size) ** 2) / facts.numTrain, 10, 200)); // 200: P on CIFAR
 }
 
