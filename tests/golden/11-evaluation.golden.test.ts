@@ -1,6 +1,6 @@
 /** @file Group 11: top-k accuracy. */
 import { scope } from '@suave/torch';
-import { topkAccuracy } from '../../packages/suave/src/evaluation/topk.js';
+import { topkAccuracy } from '../../packages/suave/src/methods/accuracy.js';
 import { goldenGroup } from './harness.js';
 import { toTensor } from './tensors.js';
 

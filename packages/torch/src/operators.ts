@@ -6,15 +6,24 @@ import { buildTag, native } from './native.js';
 import { results, wrapAll } from './operator-runtime.js';
 import { handlesOf, Tensor, wrapOptional } from './tensor.js';
 
-function split(name: string): [string, string] {
+/** Ids of operators asked for by name; each holds a plan in the addon, so it is made once. */
+const resolved = new Map<string, number>();
+
+/** The addon's id of an operator, or -1; an absent one is asked for again, since a library may bring it. */
+function resolve(name: string): number {
   const qualified = name.includes('::') ? name : `aten::${name}`;
+  const known = resolved.get(qualified);
+  if (known !== undefined) return known;
   const dot = qualified.indexOf('.');
-  return dot < 0 ? [qualified, ''] : [qualified.slice(0, dot), qualified.slice(dot + 1)];
+  const id =
+    dot < 0 ? native.resolve(qualified, '') : native.resolve(qualified.slice(0, dot), qualified.slice(dot + 1));
+  if (id >= 0) resolved.set(qualified, id);
+  return id;
 }
 
 /** Whether the loaded libtorch has an operator: `has('aten::scaled_dot_product_attention')`, `has('add.Tensor')`. */
 export function has(name: string): boolean {
-  return native.resolve(...split(name)) >= 0;
+  return resolve(name) >= 0;
 }
 
 /** A value that an operator called by name takes. */
@@ -46,7 +55,7 @@ function convert(value: OperatorValue): unknown {
  * @throws MissingOperatorError when it is not registered: call `loadLibrary` first
  */
 export function ops(name: string): (...values: OperatorValue[]) => unknown {
-  const operator = native.resolve(...split(name));
+  const operator = resolve(name);
   if (operator < 0) throw new MissingOperatorError(name, native.version());
   const kinds = native.returnKinds(operator);
   return (...values) => {

@@ -54,9 +54,18 @@ export interface LoadedData {
   dispose(): void;
 }
 
-/** The side as the decoder takes it. */
-export function decoderSide(cacheSide: number | 'none'): number | null {
-  return cacheSide === 'none' ? null : cacheSide;
+/** What the cache is asked for, from the options of a load and the images it needs. */
+export function cacheRequest(root: string, images: CacheRequest['images'], options: LoadOptions): CacheRequest {
+  return {
+    root,
+    images,
+    cacheSide: options.cacheSide === 'none' ? null : options.cacheSide,
+    exifOrientation: options.exifOrientation ?? 'apply',
+    cache: options.cache,
+    workers: options.workers,
+    onProgress: options.onProgress,
+    signal: options.signal,
+  };
 }
 
 /**
@@ -98,16 +107,7 @@ export async function loadPlannedData(plan: DataPlan, options: LoadOptions): Pro
   checkCacheSide(options.cacheSide);
   const { layout } = plan;
   const images = sortNaturally([...layout.pool, ...(layout.val ?? [])], (image) => image.path);
-  const mapped = await openMappedCache({
-    root: layout.root,
-    images,
-    cacheSide: decoderSide(options.cacheSide),
-    exifOrientation: options.exifOrientation ?? 'apply',
-    cache: options.cache,
-    workers: options.workers,
-    onProgress: options.onProgress,
-    signal: options.signal,
-  });
+  const mapped = await openMappedCache(cacheRequest(layout.root, images, options));
   try {
     const { cache } = mapped;
     const damaged = cache.entries.filter((entry) => entry.reason !== null);

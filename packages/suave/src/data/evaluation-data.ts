@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError, listNames } from '../errors.js';
-import { checkCacheSide, decoderSide, type LoadOptions, skippedNotes } from './dataset.js';
+import { cacheRequest, checkCacheSide, type LoadOptions, skippedNotes } from './dataset.js';
 import { kindByName, kindOfFile } from './image-kind.js';
 import { type ImageSet, openMappedCache } from './image-set.js';
 import { classIndexOf, nameKey } from './natural-order.js';
@@ -54,16 +54,7 @@ export async function loadEvaluationData(options: EvaluationOptions): Promise<Ev
   }
   const { source, candidates } = candidatesOf(regionsOf(scan), options.splits ?? null, scan.root);
   const { chosen, labels, notes } = matchClasses(candidates, options.classes, scan.root);
-  const mapped = await openMappedCache({
-    root: scan.root,
-    images: chosen,
-    cacheSide: decoderSide(options.cacheSide),
-    exifOrientation: options.exifOrientation ?? 'apply',
-    cache: options.cache,
-    workers: options.workers,
-    onProgress: options.onProgress,
-    signal: options.signal,
-  });
+  const mapped = await openMappedCache(cacheRequest(scan.root, chosen, options));
   try {
     const readable: number[] = [];
     const skipped: SkippedFile[] =

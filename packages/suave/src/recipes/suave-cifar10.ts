@@ -15,7 +15,18 @@ import {
   withPreset,
 } from './parts.js';
 import type { Recipe } from './recipe.js';
-import type { OptimizerConfig, SuaveStage, SwavStage } from './schema.js';
+import type { OptimizerConfig, SuaveStage, SwavStage, ViewConfig } from './schema.js';
+
+/** What both global views of SwAV share; the second one is solarized now and then. */
+const swavGlobal = {
+  ...swavColors,
+  count: 1,
+  size: 32,
+  scale: [0.2, 1], // L
+  interpolation: 'bicubic', // L
+  jitter: { brightness: 0.6, contrast: 0.6, saturation: 0.6, hue: 0.2, prob: 0.8 }, // L
+  blur: null, // L
+} satisfies Partial<ViewConfig>;
 
 /** SwAV on 32 pixels: 2 x 32 + 6 x 18 crops, 3000 prototypes, queue from epoch 50 (L), 500 epochs (P). */
 const swav: SwavStage = {
@@ -26,27 +37,8 @@ const swav: SwavStage = {
   batch: { unlabeled: 256 }, // L
   views: {
     unlabeled: [
-      {
-        ...swavColors,
-        name: 'global-0',
-        count: 1,
-        size: 32,
-        scale: [0.2, 1], // L
-        interpolation: 'bicubic', // L
-        jitter: { brightness: 0.6, contrast: 0.6, saturation: 0.6, hue: 0.2, prob: 0.8 }, // L
-        blur: null, // L
-      },
-      {
-        ...swavColors,
-        name: 'global-1',
-        count: 1,
-        size: 32,
-        scale: [0.2, 1], // L
-        interpolation: 'bicubic', // L
-        jitter: { brightness: 0.6, contrast: 0.6, saturation: 0.6, hue: 0.2, prob: 0.8 }, // L
-        blur: null, // L
-        solarize: { prob: 0.2, threshold: 128 }, // L
-      },
+      { ...swavGlobal, name: 'global-0' },
+      { ...swavGlobal, name: 'global-1', solarize: { prob: 0.2, threshold: 128 } }, // L
       {
         ...swavColors,
         name: 'local',
