@@ -141,3 +141,24 @@ export function lossWeights(
     total,
   };
 }
+
+/** Losses of a step by the name of their share; null or missing where the step has no such term. */
+export type Losses = Partial<Readonly<Record<Exclude<keyof LossWeights, 'total'>, Tensor | null>>>;
+
+function present(losses: Losses): [keyof Losses, Tensor][] {
+  return (Object.entries(losses) as [keyof Losses, Tensor | null][]).filter(
+    (entry): entry is [keyof Losses, Tensor] => entry[1] !== null,
+  );
+}
+
+/** The loss of a step: its terms times their shares. */
+export function weightedSum(losses: Losses, weights: LossWeights): Tensor {
+  return present(losses)
+    .map(([name, loss]) => loss.mul(weights[name]))
+    .reduce((left, right) => left.add(right));
+}
+
+/** The terms as metrics, detached: `loss_unlabeled`, `loss_labeled`, … */
+export function lossTerms(losses: Losses): Record<string, Tensor> {
+  return Object.fromEntries(present(losses).map(([name, loss]) => [`loss_${name}`, loss.detach()]));
+}

@@ -3,12 +3,14 @@
  * queue and an optional momentum encoder, frozen parts, and the state of all of it. Only the losses differ.
  * Shapes: L' labeled rows, B unlabeled images, V + M views, K prototypes.
  */
-import { type Collective, chunk, noGrad, optim, scope, setGradients, type Tensor } from '@suave/torch';
-import { CheckpointError, SuaveError } from '../errors.js';
-import type { PrototypeNetwork, RowLayout, SwavOutput } from '../models/index.js';
+import { type Collective, noGrad, scope, setGradients, type Tensor } from '@suave/torch';
+import { CheckpointError } from '../errors.js';
+import type { PrototypeNetwork, SwavOutput } from '../models/index.js';
 import { Assigner, type AssignmentOptions } from './assignments.js';
+import { plainPositions, splitViews, type UnlabeledBatch } from './batch-parts.js';
 import type { Batch, Method, Progress, StepResult } from './method.js';
-import { MomentumEncoder } from './momentum-encoder.js';
+import { MomentumEncoder, type MomentumEncoderOptions, momentumEncoderPrefix } from './momentum-encoder.js';
+import { prefixed, scoreInEvalMode, unprefixed } from './network-state.js';
 import type { AssignmentQueue } from './queue.js';
 
 /** Options of every method with prototypes; defaults are the paper's. */
@@ -17,9 +19,10 @@ export interface PrototypeMethodOptions extends AssignmentOptions {
   readonly model: PrototypeNetwork;
   /**
    * A second network of the same architecture (online heads not needed) that makes the assignments; it is taken over and
-   * becomes a moving average of the model. `baseMomentum` rises to 1 along a cosine. Default none; 0.996 where present.
+   * becomes a moving average of the model. `baseMomentum` rises to 1 along a cosine, or stays where the schedule is
+   * `constant`. Default none; 0.996 where present.
    */
-  readonly momentumEncoder?: { readonly model: PrototypeNetwork; readonly baseMomentum?: number } | null;
+  readonly momentumEncoder?: MomentumEncoderOptions<PrototypeNetwork> | null;
   /** T of predictions. Default 0.1. */
   readonly temperature?: number;
   /** Unmixed views whose assignments supervise the others. Default [0, 1], the global crops. */
@@ -31,9 +34,6 @@ export interface PrototypeMethodOptions extends AssignmentOptions {
   readonly collective?: Collective | null;
 }
 
-/** The unlabeled part of a batch, present. */
-export type UnlabeledBatch = NonNullable<Batch['unlabeled']>;
-
 /** Base of the methods that learn from prototypes. */
 export abstract class PrototypeMethod implements Method {
   readonly model: PrototypeNetwork;
@@ -42,7 +42,6 @@ export abstract class PrototypeMethod implements Method {
   protected readonly assignmentCrops: readonly number[];
   readonly #assigner: Assigner;
   readonly #teacher: MomentumEncoder<PrototypeNetwork> | null;
-  readonly #baseMomentum: number;
   readonly #prototypes: { readonly parameters: Tensor[]; readonly untilStep: number };
   readonly #trunk: { readonly parameters: Tensor[]; readonly untilEpoch: number };
 
@@ -51,8 +50,7 @@ export abstract class PrototypeMethod implements Method {
     this.temperature = options.temperature ?? 0.1;
     this.assignmentCrops = options.assignmentCrops ?? [0, 1];
     this.#assigner = new Assigner(options);
-    this.#teacher = options.momentumEncoder ? new MomentumEncoder(options.momentumEncoder.model, this.model) : null;
-    this.#baseMomentum = options.momentumEncoder?.baseMomentum ?? 0.996;
+    this.#teacher = options.momentumEncoder ? new MomentumEncoder(options.momentumEncoder, this.model) : null;
     const named = [...this.model.namedParameters()];
     const select = (test: (name: string) => boolean) =>
       named.filter(([name]) => test(name)).map(([, tensor]) => tensor);
@@ -115,24 +113,8 @@ export abstract class PrototypeMethod implements Method {
 
   /** Positions of unmixed views in list order; checks the batch. */
   protected plainPositions(unlabeled: UnlabeledBatch, mixedAllowed: boolean): number[] {
-    const mixed = new Set(unlabeled.mixedPositions);
-    const plain = unlabeled.views.map((_, i) => i).filter((i) => !mixed.has(i));
-    const needed = Math.max(1, ...this.assignmentCrops) + 1;
-    if (plain.length < needed || (mixed.size > 0 && !mixedAllowed)) {
-      throw new SuaveError(
-        'BATCH',
-        `${this.constructor.name}.step: expected at least ${needed} unmixed views${mixedAllowed ? '' : ' and no mixed ones'}, ` +
-          `got ${plain.length} and ${mixed.size} mixed. Set the views of the recipe accordingly.`,
-      );
-    }
-    const rows = unlabeled.views.map((view) => view.shape[0]);
-    if (rows.some((count) => count !== rows[0])) {
-      throw new SuaveError(
-        'BATCH',
-        `${this.constructor.name}.step: expected the same images in every view, got ${rows.join(', ')} of them.`,
-      );
-    }
-    return plain;
+    const atLeast = Math.max(1, ...this.assignmentCrops) + 1;
+    return plainPositions(`${this.constructor.name}.step`, unlabeled, { atLeast, mixedAllowed });
   }
 
   afterBackward(progress: Progress): void {
@@ -141,45 +123,35 @@ export abstract class PrototypeMethod implements Method {
   }
 
   afterStep(progress: Progress): void {
-    this.#teacher?.update(this.#momentum(progress));
-  }
-
-  #momentum(progress: Progress): number {
-    return optim.emaMomentum(this.#baseMomentum, progress.step, progress.totalSteps);
+    this.#teacher?.update(progress);
   }
 
   schedules(progress: Progress): Record<string, number> {
-    return this.#teacher ? { momentum_encoder: this.#momentum(progress) } : {};
+    return this.#teacher ? { momentum_encoder: this.#teacher.momentum(progress) } : {};
   }
 
   classify(images: Tensor): Tensor {
-    const { training } = this.model;
-    this.model.eval();
-    try {
-      return noGrad(() => scope(() => this.model.forward([images]).logits[0]));
-    } finally {
-      this.model.train(training);
-    }
+    return scoreInEvalMode(this.model, () => this.model.forward([images]).logits[0]);
   }
 
   state(): Map<string, Tensor> {
     return new Map([
       ...prefixed('model.', this.model.stateDict()),
-      ...prefixed('momentum_encoder.', this.#teacher?.model.stateDict() ?? new Map()),
+      ...(this.#teacher?.state() ?? []),
       ...this.#assigner.state(),
     ]);
   }
 
   loadState(state: ReadonlyMap<string, Tensor>): void {
-    const teacher = unprefixed('momentum_encoder.', state);
-    if (teacher.size > 0 !== (this.#teacher !== null)) {
+    const hasTeacher = [...state.keys()].some((name) => name.startsWith(momentumEncoderPrefix));
+    if (hasTeacher !== (this.#teacher !== null)) {
       throw new CheckpointError(
         `${this.constructor.name}.loadState: expected a state ${this.#teacher ? 'with' : 'without'} a momentum encoder, ` +
           'got the other kind. Resume with the configuration of the run.',
       );
     }
     this.model.loadStateDict(unprefixed('model.', state));
-    this.#teacher?.model.loadStateDict(teacher);
+    this.#teacher?.loadState(state);
     this.#assigner.loadState(state, this.model.parameters()[0].device);
   }
 
@@ -196,22 +168,4 @@ export abstract class PrototypeMethod implements Method {
     this.#teacher?.dispose();
     this.model.dispose();
   }
-}
-
-/** The unlabeled rows of a head's output, one [B, …] tensor per view in list order; all views have the same number of rows. */
-export function splitViews(rows: Tensor, { numLabeled, viewRows }: RowLayout): Tensor[] {
-  const unlabeled = numLabeled === 0 ? rows : rows.narrow(0, numLabeled, viewRows[0] * viewRows.length);
-  return chunk(unlabeled, viewRows.length);
-}
-
-/** A map with a prefix before every key. */
-export function prefixed<T>(prefix: string, map: ReadonlyMap<string, T>): Map<string, T> {
-  return new Map([...map].map(([key, value]) => [prefix + key, value]));
-}
-
-/** The entries under a prefix, without it. */
-export function unprefixed<T>(prefix: string, map: ReadonlyMap<string, T>): Map<string, T> {
-  return new Map(
-    [...map].filter(([key]) => key.startsWith(prefix)).map(([key, value]) => [key.slice(prefix.length), value]),
-  );
 }

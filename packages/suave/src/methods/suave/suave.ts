@@ -4,21 +4,23 @@
  * Shapes: L' labeled rows, B unlabeled images, V views and M mixed views of each, K classes = prototypes.
  */
 import { scope, type Tensor } from '@suave/torch';
-import { ConfigError, SuaveError } from '../../errors.js';
+import { ConfigError } from '../../errors.js';
 import type { SwavOutput } from '../../models/index.js';
+import { type LabeledBatch, labeledAndUnlabeled, splitViews } from '../batch-parts.js';
 import {
   crossEntropyOf,
-  type LossWeights,
   logProbabilities,
+  lossTerms,
   lossWeights,
   type MixedWeight,
   mixedLoss,
   softCrossEntropy,
   swappedLoss,
+  weightedSum,
 } from '../losses.js';
 import type { Batch, Progress, StepResult } from '../method.js';
 import { labeledTerms, onlineTerms, pseudoLabelTerms } from '../monitoring.js';
-import { PrototypeMethod, type PrototypeMethodOptions, splitViews } from '../prototype-method.js';
+import { PrototypeMethod, type PrototypeMethodOptions } from '../prototype-method.js';
 
 /** Options of `Suave`; defaults are the paper's. */
 export interface SuaveOptions extends PrototypeMethodOptions {
@@ -53,7 +55,7 @@ export class Suave extends PrototypeMethod {
 
   step(batch: Batch, progress: Progress): StepResult {
     return scope(() => {
-      const { labeled, unlabeled } = this.#complete(batch);
+      const { labeled, unlabeled } = labeledAndUnlabeled('Suave.step', batch, this.#numClasses);
       const plain = this.plainPositions(unlabeled, true);
       this.normalizePrototypes_();
       const numLabeled = labeled.images.shape[0];
@@ -98,27 +100,8 @@ export class Suave extends PrototypeMethod {
     });
   }
 
-  #complete(batch: Batch): { labeled: NonNullable<Batch['labeled']>; unlabeled: NonNullable<Batch['unlabeled']> } {
-    const { labeled, unlabeled } = batch;
-    const classes = this.#numClasses;
-    if (labeled === null || unlabeled === null) {
-      throw new SuaveError(
-        'BATCH',
-        `Suave.step: expected labeled and unlabeled images, got no ${labeled === null ? 'labeled' : 'unlabeled'} ones. ` +
-          'Use Swav or Supervised to learn from one kind alone.',
-      );
-    }
-    if (labeled.targets.shape[1] !== classes) {
-      throw new SuaveError(
-        'BATCH',
-        `Suave.step: expected targets [L', ${classes}], one column per prototype, got [${labeled.targets.shape.join(', ')}].`,
-      );
-    }
-    return { labeled, unlabeled };
-  }
-
   /** Sum over the online heads, on unmixed rows; null without heads. The heads' inputs are detached. */
-  #onlineLoss(output: SwavOutput, labeled: NonNullable<Batch['labeled']>): Tensor | null {
+  #onlineLoss(output: SwavOutput, labeled: LabeledBatch): Tensor | null {
     if (output.online.length === 0) return null;
     const targets = labeled.targets.narrow(0, 0, labeled.numOriginal);
     const losses = output.online.map((logits) =>
@@ -130,7 +113,7 @@ export class Suave extends PrototypeMethod {
   #labeledMetrics(
     output: SwavOutput,
     logProbs: Tensor,
-    { targets, numOriginal }: NonNullable<Batch['labeled']>,
+    { targets, numOriginal }: LabeledBatch,
   ): Record<string, Tensor> {
     return {
       ...labeledTerms(logProbs.narrow(0, 0, targets.shape[0]), targets),
@@ -142,22 +125,4 @@ export class Suave extends PrototypeMethod {
       ),
     };
   }
-}
-
-type Losses = Readonly<Record<'unlabeled' | 'labeled' | 'mixed' | 'online', Tensor | null>>;
-
-function entries(losses: Losses): [keyof Losses, Tensor][] {
-  return (Object.entries(losses) as [keyof Losses, Tensor | null][]).filter(
-    (entry): entry is [keyof Losses, Tensor] => entry[1] !== null,
-  );
-}
-
-function weightedSum(losses: Losses, weights: LossWeights): Tensor {
-  return entries(losses)
-    .map(([name, loss]) => loss.mul(weights[name]))
-    .reduce((left, right) => left.add(right));
-}
-
-function lossTerms(losses: Losses): Record<string, Tensor> {
-  return Object.fromEntries(entries(losses).map(([name, loss]) => [`loss_${name}`, loss.detach()]));
 }

@@ -2,13 +2,13 @@
  * @file Supervised learning from the labeled images alone: the baseline that semi-supervised learning has to beat.
  * Shapes: L' labeled rows (mixed ones included), K classes.
  */
-import { noGrad, scope, type Tensor } from '@suave/torch';
+import { scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../../errors.js';
 import type { ClassifierNetwork } from '../../models/index.js';
 import { softCrossEntropy } from '../losses.js';
 import type { Batch, Method, Progress, StepResult } from '../method.js';
 import { labeledTerms } from '../monitoring.js';
-import { prefixed, unprefixed } from '../prototype-method.js';
+import { prefixed, scoreInEvalMode, unprefixed } from '../network-state.js';
 
 /** Options of `Supervised`. */
 export interface SupervisedOptions {
@@ -66,13 +66,7 @@ export class Supervised implements Method {
   }
 
   classify(images: Tensor): Tensor {
-    const { training } = this.model;
-    this.model.eval();
-    try {
-      return noGrad(() => this.model.classify(images));
-    } finally {
-      this.model.train(training);
-    }
+    return scoreInEvalMode(this.model, () => this.model.classify(images));
   }
 
   state(): Map<string, Tensor> {

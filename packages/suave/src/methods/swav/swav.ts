@@ -1,9 +1,9 @@
 /** @file SwAV (Caron et al. 2020): swapped prediction of cluster assignments, without labels. */
 import { scope } from '@suave/torch';
-import { SuaveError } from '../../errors.js';
+import { splitViews, unlabeledPart } from '../batch-parts.js';
 import { logProbabilities, swappedLoss } from '../losses.js';
 import type { Batch, Progress, StepResult } from '../method.js';
-import { PrototypeMethod, type PrototypeMethodOptions, splitViews } from '../prototype-method.js';
+import { PrototypeMethod, type PrototypeMethodOptions } from '../prototype-method.js';
 
 /** Options of `Swav`; defaults are the paper's. */
 export type SwavOptions = PrototypeMethodOptions;
@@ -18,13 +18,7 @@ export class Swav extends PrototypeMethod {
 
   step(batch: Batch, progress: Progress): StepResult {
     return scope(() => {
-      const { unlabeled } = batch;
-      if (unlabeled === null) {
-        throw new SuaveError(
-          'BATCH',
-          'Swav.step: expected unlabeled views, got none. Give the batch unlabeled images.',
-        );
-      }
+      const unlabeled = unlabeledPart('Swav.step', batch);
       const plain = this.plainPositions(unlabeled, false);
       this.normalizePrototypes_();
       const output = this.model.forward(unlabeled.views);
