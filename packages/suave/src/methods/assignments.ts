@@ -2,15 +2,16 @@
  * @file Soft assignments of the assignment crops: optional queue in front, Sinkhorn-Knopp, last B rows.
  * Shapes: B images, D embedding, K prototypes, R queue rows.
  */
-import { type Collective, cat, noGrad, scope, type Tensor } from '@suave/torch';
+import { type Collective, cat, keep, noGrad, scope, type Tensor, tensor } from '@suave/torch';
 import { atLeastFloat32 } from '../models/index.js';
+import { AutomaticEpsilon, automaticEpsilonKey } from './automatic-epsilon.js';
 import { AssignmentQueue, queueRows } from './queue.js';
-import { sinkhornKnopp } from './sinkhorn.js';
+import { type SinkhornOptions, sinkhornKnopp } from './sinkhorn.js';
 
 /** How assignments are made; defaults are the paper's. */
 export interface AssignmentOptions {
-  /** ε of Sinkhorn-Knopp. Default 0.05. */
-  readonly epsilon?: number;
+  /** ε of Sinkhorn-Knopp; `auto` keeps the entropy of the assignments (`AutomaticEpsilon`). Default 0.05. */
+  readonly epsilon?: number | 'auto';
   /** Rounds of Sinkhorn-Knopp. Default 3. */
   readonly sinkhornIterations?: number;
   /**
@@ -22,6 +23,8 @@ export interface AssignmentOptions {
   readonly queueStartEpoch?: number;
   /** Sums over ranks. Default none. */
   readonly collective?: Collective | null;
+  /** Share of the images that each prototype gets, for one prototype layer [K]; see `classPrior`. Null (default): all the same. */
+  readonly prior?: readonly number[] | null;
 }
 
 /** Scores given embeddings under the current prototypes, one tensor per prototype layer. */
@@ -33,9 +36,13 @@ interface PrototypeScores {
 export class Assigner {
   readonly #options: Required<AssignmentOptions>;
   #queue: AssignmentQueue | null = null;
+  #automatic: AutomaticEpsilon | null = null;
+  /** The prior on the device of the scores, once a step has been there. */
+  #shares: Tensor | null = null;
 
   constructor(options: AssignmentOptions) {
     this.#options = {
+      prior: options.prior ?? null,
       epsilon: options.epsilon ?? 0.05,
       sinkhornIterations: options.sinkhornIterations ?? 3,
       queueLength: options.queueLength ?? 0,
@@ -64,25 +71,40 @@ export class Assigner {
   ): Tensor[][] {
     return noGrad(() =>
       scope(() => {
+        const options = this.#sinkhornOptions(scores[0][0].device);
         const queue = this.#queueFor(embeddings, epoch);
         const past = queue?.isFull ? embeddings.map((_, crop) => network.prototypeLogits(queue.rows(crop))) : null;
         const assignments = scores.map((crops, layer) =>
           crops.map((current, crop) => {
             const wide = atLeastFloat32(current);
-            if (past === null) return this.#sinkhorn(wide);
+            if (past === null) return sinkhornKnopp(wide, options);
             const queued = atLeastFloat32(past[crop][layer]);
-            return this.#sinkhorn(cat([queued, wide])).narrow(0, queued.shape[0], wide.shape[0]);
+            return sinkhornKnopp(cat([queued, wide]), options).narrow(0, queued.shape[0], wide.shape[0]);
           }),
         );
         queue?.push(embeddings);
+        this.#automatic?.follow(assignments.flat());
         return assignments;
       }),
     );
   }
 
-  #sinkhorn(scores_NK: Tensor): Tensor {
-    const { epsilon, sinkhornIterations, collective } = this.#options;
-    return sinkhornKnopp(scores_NK, { epsilon, iterations: sinkhornIterations, collective });
+  /** Of this step; its tensors are those of the surrounding scope, or kept. */
+  #sinkhornOptions(device: string): SinkhornOptions {
+    const { epsilon, sinkhornIterations: iterations, collective, prior } = this.#options;
+    if (prior !== null) this.#shares ??= keep(tensor([...prior], { dtype: 'float64', device }));
+    if (epsilon === 'auto') this.#automatic ??= new AutomaticEpsilon(device, collective);
+    return {
+      epsilon: epsilon === 'auto' ? this.#automatic!.value() : epsilon,
+      iterations,
+      collective,
+      prior: this.#shares,
+    };
+  }
+
+  /** ε of the next step, for the log; empty where it is fixed. */
+  epsilonTerms(): Record<string, Tensor> {
+    return this.#automatic === null ? {} : { epsilon: this.#automatic.value() };
   }
 
   #queueFor(embeddings: readonly Tensor[], epoch: number): AssignmentQueue | null {
@@ -96,13 +118,17 @@ export class Assigner {
     return this.#queue;
   }
 
-  /** The queue's entries; empty before it exists. */
+  /** The entries of the queue and of the automatic ε; empty before they exist. */
   state(): Map<string, Tensor> {
-    return this.#queue?.state() ?? new Map();
+    return new Map([...(this.#queue?.state() ?? []), ...(this.#automatic?.state() ?? [])]);
   }
 
-  /** Restores the queue, if the state has one. */
+  /** Restores what the state has of it. */
   loadState(state: ReadonlyMap<string, Tensor>, device: string): void {
+    if (this.#options.epsilon === 'auto' && state.has(automaticEpsilonKey)) {
+      this.#automatic ??= new AutomaticEpsilon(device, this.#options.collective);
+      this.#automatic.loadState(state);
+    }
     const stored = state.get('queue');
     if (!stored) return;
     if (this.#queue === null) {
@@ -120,7 +146,11 @@ export class Assigner {
 
   dispose(): void {
     this.#queue?.dispose();
+    this.#automatic?.dispose();
+    this.#shares?.dispose();
     this.#queue = null;
+    this.#automatic = null;
+    this.#shares = null;
   }
 }
 

@@ -1,4 +1,5 @@
-import { scope, tensor } from '@suave/torch';
+import { full, manualSeed, rand, scope, tensor } from '@suave/torch';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sinkhornKnopp } from './sinkhorn.js';
 
@@ -78,6 +79,71 @@ describe('sinkhornKnopp', () => {
       expect(() => sinkhornKnopp(tensor([1, 2]))).toThrow(/expected scores \[N, K\], got \[2\]/);
       expect(() => sinkhornKnopp(tensor(SCORES), { epsilon: 0 })).toThrow(/epsilon > 0/);
       expect(() => sinkhornKnopp(tensor(SCORES), { iterations: 0 })).toThrow(/iterations ≥ 1/);
+    });
+  });
+});
+
+describe('sinkhornKnopp with a prior', () => {
+  const matrices = fc.record({
+    rows: fc.integer({ min: 1, max: 20 }),
+    columns: fc.integer({ min: 1, max: 9 }),
+    seed: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+  });
+
+  /** Scores [rows, columns] and a prior [columns] with shares up to a factor of 20 apart. */
+  function drawn({ rows, columns, seed }: { rows: number; columns: number; seed: number }) {
+    manualSeed(seed);
+    const scores = rand([rows, columns], { dtype: 'float64' }).mul(1.8).sub(0.9);
+    const shares = rand([columns], { dtype: 'float64' }).mul(0.95).add(0.05);
+    return { scores, prior: shares.div(shares.sum()) };
+  }
+
+  test('keeps rows at 1 and, converged, gives every prototype its share', () => {
+    fc.assert(
+      fc.property(matrices, (drawing) =>
+        scope(() => {
+          const { scores, prior } = drawn(drawing);
+          const q = sinkhornKnopp(scores, { epsilon: 0.3, iterations: 1000, prior });
+          for (const sum of q.sum([1]).data() as Float64Array) expect(sum).toBeCloseTo(1, 12);
+          const apart = q.mean([0]).sub(prior).abs().max().item();
+          expect(apart).toBeLessThan(1e-6);
+        }),
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  test('of equal shares is bit-equal to none, at every number of rounds', () => {
+    fc.assert(
+      fc.property(matrices, fc.integer({ min: 1, max: 4 }), (drawing, iterations) =>
+        scope(() => {
+          const { scores } = drawn(drawing);
+          const { columns } = drawing;
+          for (const share of [1 / columns, 3]) {
+            const prior = full([columns], share, { dtype: 'float64' });
+            for (const dtype of ['float64', 'float32'] as const) {
+              const given = scores.to(dtype);
+              const q = sinkhornKnopp(given, { iterations, prior });
+              expect(q.bytes()).toEqual(sinkhornKnopp(given, { iterations }).bytes());
+            }
+          }
+        }),
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  test('refuses one of another length', () => {
+    scope(() => {
+      expect(() => sinkhornKnopp(tensor(SCORES), { prior: tensor([0.5, 0.5]) })).toThrow(/a prior \[3\].*got \[2\]/);
+    });
+  });
+
+  test('takes epsilon as a tensor, with the bits of the number', () => {
+    scope(() => {
+      const scores = tensor(SCORES, { dtype: 'float64' });
+      const epsilon = tensor(0.07, { dtype: 'float64' });
+      expect(sinkhornKnopp(scores, { epsilon }).bytes()).toEqual(sinkhornKnopp(scores, { epsilon: 0.07 }).bytes());
     });
   });
 });
