@@ -1,6 +1,6 @@
 /** @file The heads on a backbone: projection, prototypes, online classifiers. Shapes: N rows, F features, D embedding, K prototypes. */
 import { cat, clampMin_, linalgVectorNorm, nn, noGrad, relu_, scope, type Tensor } from '@suave/torch';
-import type { Placement } from './residual-blocks.js';
+import type { Placement } from './placement.js';
 
 /** What a projection head gives. */
 export interface Projection {

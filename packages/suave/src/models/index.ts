@@ -1,5 +1,7 @@
 /** @file The door of the models. */
 export { Backbone } from './backbone.js';
+export { DinoHead, type DinoHeadOptions, type DinoScores } from './dino-head.js';
+export { DinoModel, type DinoModelOptions, type DinoOutput } from './dino-model.js';
 export { normalizedRows, normalizeRows_ } from './heads.js';
 export { type ClassifierNetwork, LinearClassifier } from './linear-classifier.js';
 export {
@@ -12,8 +14,21 @@ export {
   unwrapKeys,
 } from './loading.js';
 export { multiCropForward, type RowLayout, runsOfEqualWidth } from './multi-crop.js';
+export type { FloatType, Placement } from './placement.js';
 export { atLeastFloat32 } from './precision.js';
-export { type BackboneOptions, backboneNames, createBackbone } from './registry.js';
-export type { BlockKind, FloatType, Placement } from './residual-blocks.js';
+export {
+  type BackboneFamily,
+  type BackboneOptions,
+  backboneFamily,
+  backboneNames,
+  createBackbone,
+} from './registry.js';
+export type { BlockKind } from './residual-blocks.js';
 export { ResNet, type ResNetOptions, type Stem } from './resnet.js';
 export { type PrototypeNetwork, SwavModel, type SwavModelOptions, type SwavOutput } from './swav-model.js';
+export {
+  dropPathRates,
+  VisionTransformer,
+  type VisionTransformerOptions,
+} from './vision-transformer.js';
+export { WideResNet, type WideResNetOptions } from './wide-resnet.js';

@@ -2,7 +2,7 @@
 import { nn, scope, type Tensor } from '@suave/torch';
 import type { Backbone } from './backbone.js';
 import { BackboneModel } from './backbone-model.js';
-import type { Placement } from './residual-blocks.js';
+import type { Placement } from './placement.js';
 
 /** A network from images to class scores. */
 export interface ClassifierNetwork extends nn.Module {

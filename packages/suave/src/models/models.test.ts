@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { LinearClassifier } from './linear-classifier.js';
 import { loadWeights, remapSwavProjection, unwrapKeys } from './loading.js';
 import { multiCropForward, runsOfEqualWidth } from './multi-crop.js';
-import { backboneNames, createBackbone } from './registry.js';
+import { backboneFamily, backboneNames, createBackbone } from './registry.js';
 import { SwavModel } from './swav-model.js';
 
 function parameterCount(module: nn.Module): number {
@@ -14,13 +14,18 @@ describe('createBackbone', () => {
   test('makes networks of the published sizes', () => {
     expect(parameterCount(createBackbone('resnet50'))).toBe(23_508_032);
     expect(parameterCount(createBackbone('resnet18', { stem: 'cifar' }))).toBe(11_168_832);
+    expect(parameterCount(createBackbone('wrn-28-2'))).toBe(1_468_352);
+    expect(parameterCount(createBackbone('wrn-28-8'))).toBe(23_357_792);
     // 0.27 M, He et al. 2015, table 6; without the classifier
     expect(parameterCount(createBackbone('resnet20')) / 1e6).toBeCloseTo(0.27, 2);
   });
 
   test('gives one feature vector per image, whatever the size', () => {
     for (const arch of backboneNames) {
-      const backbone = createBackbone(arch, { stem: 'cifar', width: 0.25, inChannels: 1 }).eval();
+      const transformer = backboneFamily(arch) === 'vision-transformer';
+      const small = transformer ? ({ patchSize: 4, imageSize: 16, width: 1 / 3 } as const) : { width: 0.25 };
+      const stem = backboneFamily(arch) === 'resnet' ? ({ stem: 'cifar' } as const) : {};
+      const backbone = createBackbone(arch, { inChannels: 1, ...small, ...stem }).eval();
       scope(() =>
         noGrad(() => {
           expect(backbone.forward(rand([2, 1, 18, 24])).shape).toEqual([2, backbone.outFeatures]);

@@ -38,3 +38,9 @@ export interface RowLayout {
   /** Rows of each of the V + M views, mixed ones included; B each in a training step. */
   readonly viewRows: readonly number[];
 }
+
+/** The layout of a forward's inputs: `numLabeled` rows of the first one (0 = it is a view), then the views. */
+export function rowLayout(inputs: readonly Tensor[], numLabeled: number): RowLayout {
+  const sizes = inputs.map((input) => input.shape[0]);
+  return { numLabeled, viewRows: numLabeled > 0 ? sizes.slice(1) : sizes };
+}

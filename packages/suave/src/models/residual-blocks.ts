@@ -3,15 +3,7 @@
  * Activations are rectified and summed in place, as PyTorch's reference does: batch norm needs its input only.
  */
 import { nn, relu_, scope, type Tensor } from '@suave/torch';
-
-/** Floating types that a model can compute in. */
-export type FloatType = 'float32' | 'float64' | 'float16' | 'bfloat16';
-
-/** Where and in which type the parameters of a module are made. */
-export interface Placement {
-  readonly dtype?: FloatType;
-  readonly device?: string;
-}
+import type { Placement } from './placement.js';
 
 /** A block of a residual stage: `basic` = 3×3, 3×3 (expansion 1); `bottleneck` = 1×1, 3×3, 1×1 (expansion 4). */
 export type BlockKind = 'basic' | 'bottleneck';

@@ -5,7 +5,8 @@
 import { mean, nn, relu_, scope, type Tensor } from '@suave/torch';
 import { ConfigError } from '../errors.js';
 import { Backbone } from './backbone.js';
-import { type BlockKind, createBlock, EXPANSION, type Placement } from './residual-blocks.js';
+import type { Placement } from './placement.js';
+import { type BlockKind, createBlock, EXPANSION } from './residual-blocks.js';
 
 /**
  * How the first layer looks: `imagenet` = 7×7 stride 2 and 3×3 max-pool stride 2 (SwAV writes its padding of 3 as a

@@ -16,9 +16,9 @@ import {
   ProjectionHead,
   PrototypeLayers,
 } from './heads.js';
-import { multiCropForward, type RowLayout } from './multi-crop.js';
+import { multiCropForward, type RowLayout, rowLayout } from './multi-crop.js';
+import type { Placement } from './placement.js';
 import { atLeastFloat32 } from './precision.js';
-import type { Placement } from './residual-blocks.js';
 
 /** What a forward over a step's inputs gives; rows as `layout` says. */
 export interface SwavOutput {
@@ -132,8 +132,7 @@ export class SwavModel extends BackboneModel implements PrototypeNetwork {
 
   forward(inputs: readonly Tensor[], numLabeled = 0): SwavOutput {
     return scope(() => {
-      const sizes = inputs.map((input) => input.shape[0]);
-      const layout = { numLabeled, viewRows: numLabeled > 0 ? sizes.slice(1) : sizes };
+      const layout = rowLayout(inputs, numLabeled);
       const features = multiCropForward(inputs, (images) => this.backbone.forward(images));
       const { hidden, output } = this.projection_head?.project(features) ?? { hidden: [], output: features };
       const wide = atLeastFloat32(output);

@@ -2,6 +2,9 @@
 import { clampMin, crossEntropyLoss, div, linalgVectorNorm } from '../generated/operators.js';
 import type { Tensor } from '../tensor.js';
 
+export { attentionProbabilities, scaledDotProductAttention } from './attention.js';
+export { dropPath } from './drop-path.js';
+
 /**
  * x / max(‖x‖₂, eps) along a dimension, differentiable.
  * @param dim  default 1
