@@ -102,9 +102,9 @@ export class Assigner {
     };
   }
 
-  /** ε of the next step, for the log; empty where it is fixed. */
-  epsilonTerms(): Record<string, Tensor> {
-    return this.#automatic === null ? {} : { epsilon: this.#automatic.value() };
+  /** An automatic ε as the next step will have it, the caller's; null where it is fixed or no step has been. */
+  nextEpsilon(): Tensor | null {
+    return this.#automatic?.value() ?? null;
   }
 
   #queueFor(embeddings: readonly Tensor[], epoch: number): AssignmentQueue | null {

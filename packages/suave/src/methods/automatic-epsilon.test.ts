@@ -26,7 +26,7 @@ function scores(step: number, spread: number): Tensor {
 function follow(assigner: Assigner, step: number, spread: number): { epsilon: number; entropy: number } {
   return scope(() => {
     const [crops] = assigner.assign(embeddings, [[scores(step, spread), scores(step + 500, spread)]], network, 0);
-    return { epsilon: assigner.epsilonTerms().epsilon.item(), entropy: assignmentEntropy(crops).item() };
+    return { epsilon: assigner.nextEpsilon()!.item(), entropy: assignmentEntropy(crops).item() };
   });
 }
 
