@@ -29,7 +29,7 @@ const method = new Suave({
   queueLength: queue,
 });
 method.train();
-const optimizer = new optim.LARS(method.trainableParameters(), {
+const optimizer = new optim.LARS(method.model.parameters(), {
   lr: hyper.lr,
   momentum: hyper.momentum,
   weightDecay: hyper.weightDecay,
@@ -77,7 +77,7 @@ const parts = {
   optimizer,
   meter,
   batch: () => batch,
-  learningRate: () => hyper.lr,
+  groupSettings: () => [{ lr: hyper.lr, weightDecay: hyper.weightDecay }],
   precision: 'fp32',
   device: 'cpu',
   torchSeed: (step) => step,

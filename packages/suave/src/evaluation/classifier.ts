@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { noGrad, SafetensorsFile, scope, type Tensor } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
+import type { ClassifierNetwork } from '../models/index.js';
 import { type CheckpointMetadata, decodeCheckpointMetadata, isFolder, RunError, runPaths } from '../runs/index.js';
-import { createNetwork, type DescribedNetwork } from './network.js';
+import { createNetwork } from './network.js';
 
 /** Which checkpoint of a run is meant: the last (the paper's protocol), or the best on the hold-out. */
 export type CheckpointChoice = 'last' | 'best';
@@ -68,11 +69,11 @@ export function readNetworkTensors(file: string): Map<string, Tensor> {
 
 /** A classifier that is ready to score images; owns its network. */
 export class Classifier {
-  readonly #network: DescribedNetwork['network'];
+  readonly #network: ClassifierNetwork;
 
   /** @param network  taken over, set to evaluation mode */
   constructor(
-    network: DescribedNetwork['network'],
+    network: ClassifierNetwork,
     /** Class names by output. */
     readonly classes: readonly string[],
     readonly metadata: CheckpointMetadata,
@@ -98,7 +99,7 @@ export class Classifier {
         { code: 'CHECKPOINT_NOT_A_CLASSIFIER' },
       );
     }
-    const { network } = createNetwork(metadata.model, device);
+    const network: ClassifierNetwork = createNetwork(metadata.model, device);
     const tensors = readNetworkTensors(file);
     try {
       network.loadStateDict(tensors);

@@ -1,33 +1,60 @@
 /** @file The network that a checkpoint describes. */
 import type { nn } from '@suave/torch';
-import { type ClassifierNetwork, createBackbone, LinearClassifier, SwavModel } from '../models/index.js';
-import type { CheckpointModel } from '../runs/index.js';
+import { CheckpointError } from '../errors.js';
+import { type Backbone, type ClassifierNetwork, createBackbone, LinearClassifier, SwavModel } from '../models/index.js';
+import type { CheckpointBackbone, CheckpointModel, LinearDescription, PrototypesDescription } from '../runs/index.js';
 
-/** A `SwavModel` (kind `prototypes`) or a `LinearClassifier` (kind `linear`). */
-export type DescribedNetwork =
-  | { readonly kind: 'prototypes'; readonly network: SwavModel }
-  | { readonly kind: 'linear'; readonly network: LinearClassifier };
+/** The class of the network that a description stands for. */
+export type NetworkOf<Description extends CheckpointModel> = Description extends PrototypesDescription
+  ? SwavModel
+  : Description extends LinearDescription
+    ? LinearClassifier
+    : never;
+
+/** What only training needs. */
+export interface NetworkOptions {
+  /** Stochastic depth of a vision transformer's last block. Default 0. */
+  readonly dropPath?: number;
+}
 
 /**
  * Builds a network with fresh weights, drawn from torch's generator.
  * @param device  where its parameters live, `cpu` or `cuda`
  */
-export function createNetwork(description: CheckpointModel, device: string): DescribedNetwork {
-  const { arch, width, stem, hidden, outputDim, outputs, onlineClasses } = description;
-  const backbone = createBackbone(arch, { width, stem });
-  if (description.kind === 'linear') {
-    return { kind: 'linear', network: moved(new LinearClassifier(backbone, outputs[0]), device) };
+export function createNetwork<Description extends CheckpointModel>(
+  description: Description,
+  device: string,
+  options: NetworkOptions = {},
+): NetworkOf<Description> {
+  const network = build(description, createDescribedBackbone(description, options));
+  return (device === 'cpu' ? network : network.to({ device })) as NetworkOf<Description>;
+}
+
+function createDescribedBackbone(description: CheckpointBackbone, { dropPath = 0 }: NetworkOptions): Backbone {
+  const { arch, width, stem, patchSize, imageSize } = description;
+  if (patchSize === null || imageSize === null) return createBackbone(arch, { width, stem });
+  return createBackbone(arch, { patchSize, imageSize, dropPathRate: dropPath });
+}
+
+function build(description: CheckpointModel, backbone: Backbone): nn.Module & ClassifierNetwork {
+  switch (description.kind) {
+    case 'prototypes': {
+      const { hidden, outputDim, outputs, onlineClasses, ensembleHead } = description;
+      const prototypes = outputs.length === 1 ? outputs[0] : outputs;
+      return new SwavModel({ backbone, hiddenMlp: hidden, outputDim, prototypes, onlineClasses, ensembleHead });
+    }
+    case 'linear':
+      return new LinearClassifier(backbone, description.outputs[0]);
+    default:
+      throw new CheckpointError(
+        `network: expected a known kind, got "${description.kind}". Use a newer version of Suave.`,
+      );
   }
-  const prototypes = outputs.length === 1 ? outputs[0] : outputs;
-  const network = new SwavModel({ backbone, hiddenMlp: hidden, outputDim, prototypes, onlineClasses });
-  return { kind: 'prototypes', network: moved(network, device) };
 }
 
-function moved<M extends nn.Module & ClassifierNetwork>(network: M, device: string): M {
-  return device === 'cpu' ? network : network.to({ device });
-}
-
-/** In words, for messages: `resnet8 (width 2, cifar stem)`. */
-export function architectureText(model: CheckpointModel): string {
-  return `${model.arch} (width ${model.width}, ${model.stem} stem)`;
+/** In words, for messages: `resnet8 (width 2, cifar stem)`, `vit_small (patch 16, 224 px)`. */
+export function architectureText({ arch, width, stem, patchSize, imageSize }: CheckpointBackbone): string {
+  return patchSize === null
+    ? `${arch} (width ${width}, ${stem} stem)`
+    : `${arch} (patch ${patchSize}, ${imageSize} px)`;
 }

@@ -11,8 +11,17 @@ export {
   softCrossEntropy,
   swappedLoss,
 } from './losses.js';
-export type { Batch, Method, Progress, StepResult } from './method.js';
+export {
+  type Batch,
+  type LabeledImages,
+  type Method,
+  oneGroup,
+  type ParameterGroup,
+  type Progress,
+  type StepResult,
+} from './method.js';
 export { MomentumEncoder } from './momentum-encoder.js';
+export type { PrototypeMethodOptions } from './prototype-method.js';
 export { AssignmentQueue, queueRows } from './queue.js';
 export { type SinkhornOptions, sinkhornKnopp } from './sinkhorn.js';
 export { Suave, type SuaveOptions } from './suave/suave.js';

@@ -44,8 +44,34 @@ export interface StepResult {
   readonly terms: Record<string, Tensor>;
 }
 
+/** Parameters that the optimizer treats alike. */
+export interface ParameterGroup {
+  /** For messages: `all`, `trunk`, `head`, `regularized`, `unregularized`. */
+  readonly name: string;
+  readonly parameters: readonly Tensor[];
+  /** Whether weight decay applies. */
+  readonly decays: boolean;
+  /** LARS: neither scaled nor decayed. Default false. */
+  readonly excluded?: boolean;
+  /** Which rate of the stage's optimizer it follows. Default `lr`. */
+  readonly rate?: 'lr' | 'headLr';
+}
+
+/** Labeled images prepared as for evaluation. */
+export interface LabeledImages {
+  /** [B, 3, s, s] */
+  readonly images: Tensor;
+  /** int64 [B], classes 0 … K−1. */
+  readonly labels: Tensor;
+}
+
+/** All parameters of a model as one group that decays. */
+export function oneGroup(model: nn.Module): ParameterGroup[] {
+  return [{ name: 'all', parameters: model.parameters(), decays: true }];
+}
+
 /**
- * A learning method. One step is: set `schedules` in the optimizer, `step`, backward, `afterBackward`, clip, optimizer,
+ * A learning method. One step is: set `schedules` in the optimizer, `step`, backward, clip, `afterBackward`, optimizer,
  * `afterStep`. The trainer encloses it in one `scope`.
  */
 export interface Method {
@@ -55,7 +81,10 @@ export interface Method {
   readonly predictsClasses: boolean;
   /** T: `softmax(classify(images) / temperature)` are the probabilities that the loss trained. */
   readonly temperature: number;
-  trainableParameters(): Tensor[];
+  /** Largest norm of each parameter's gradient, or absent; the train step clips between backward and `afterBackward`. */
+  readonly clipGradNorm?: number | null;
+  /** All that the optimizer may change; a parameter of no group stays as it is. */
+  parameterGroups(): ParameterGroup[];
   step(batch: Batch, progress: Progress): StepResult;
   /** Makes the gradients of frozen parts absent. */
   afterBackward(progress: Progress): void;
@@ -65,6 +94,11 @@ export interface Method {
   schedules(progress: Progress): Record<string, number>;
   /** Scores [N, K] of images in eval mode, without gradient; the mode is restored. */
   classify(images: Tensor): Tensor;
+  /**
+   * Remembers labeled images where `classify` compares with them; called before validation and at the end.
+   * @param labeled  batches prepared as for evaluation; a batch is valid until the next one is asked for
+   */
+  refreshClassifier?(labeled: Iterable<LabeledImages>): void;
   /** Everything that a resumed run needs, live tensors by name. */
   state(): Map<string, Tensor>;
   loadState(state: ReadonlyMap<string, Tensor>): void;

@@ -87,7 +87,7 @@ function train(method: Method, optimizer: optim.Optimizer, step: number, make = 
 }
 
 function lars(method: Method): optim.Optimizer {
-  return owned(new optim.LARS(method.trainableParameters(), { lr: 0.1 }));
+  return owned(new optim.LARS(method.model.parameters(), { lr: 0.1 }));
 }
 
 /** All state tensors as bytes. */
@@ -130,7 +130,7 @@ describe('a Suave step', () => {
       momentumEncoder: { model: model({ onlineClasses: null }), baseMomentum: 0.9 },
       queueLength: 8,
     });
-    const optimizer = new optim.LARS(method.trainableParameters(), { lr: 0.1 });
+    const optimizer = new optim.LARS(method.model.parameters(), { lr: 0.1 });
     train(method, optimizer, 0);
     const { count, bytes } = liveTensors();
     for (let step = 1; step < 12; step++) train(method, optimizer, step);
@@ -142,7 +142,7 @@ describe('a Suave step', () => {
 
   test('lowers its loss on one batch', () => {
     const method = suave();
-    const optimizer = owned(new optim.SGD(method.trainableParameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0 }));
+    const optimizer = owned(new optim.SGD(method.model.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0 }));
     const losses = Array.from({ length: 15 }, (_, step) => train(method, optimizer, step, () => batch(0)));
     expect(losses.at(-1)).toBeLessThan(losses[0] - 0.5);
   });
@@ -289,7 +289,7 @@ describe('Swav', () => {
   test('learns from views alone, with one or several prototype layers', () => {
     manualSeed(7);
     const method = owned(new Swav({ model: model({ prototypes: [5, 7], onlineClasses: null }), queueLength: 8 }));
-    const optimizer = owned(new optim.SGD(method.trainableParameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0 }));
+    const optimizer = owned(new optim.SGD(method.model.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0 }));
     expect(method.predictsClasses).toBe(false);
     const losses = Array.from({ length: 10 }, (_, step) => train(method, optimizer, step, () => withoutMixing(0)));
     expect(losses.at(-1)).toBeLessThan(losses[0]);
@@ -306,7 +306,7 @@ describe('Supervised', () => {
     const linear = new Supervised({ model: new LinearClassifier(createBackbone('resnet8', { width: 0.25 }), K) });
     const prototypes = new Supervised({ model: model({ onlineClasses: null }), temperature: 0.1 });
     for (const method of [linear, prototypes].map(owned)) {
-      const optimizer = owned(new optim.SGD(method.trainableParameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0 }));
+      const optimizer = owned(new optim.SGD(method.model.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0 }));
       const losses = Array.from({ length: 20 }, (_, step) =>
         train(method, optimizer, step, () => ({ ...batch(0), unlabeled: null })),
       );

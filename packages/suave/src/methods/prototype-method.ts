@@ -7,8 +7,10 @@ import { type Collective, noGrad, scope, setGradients, type Tensor } from '@suav
 import { CheckpointError } from '../errors.js';
 import type { PrototypeNetwork, SwavOutput } from '../models/index.js';
 import { Assigner, type AssignmentOptions } from './assignments.js';
+import { assignmentEntropy } from './automatic-epsilon.js';
 import { plainPositions, splitViews, type UnlabeledBatch } from './batch-parts.js';
-import type { Batch, Method, Progress, StepResult } from './method.js';
+import type { ClusterWatch } from './cluster-watch.js';
+import { type Batch, type Method, oneGroup, type ParameterGroup, type Progress, type StepResult } from './method.js';
 import { MomentumEncoder, type MomentumEncoderOptions, momentumEncoderPrefix } from './momentum-encoder.js';
 import { prefixed, scoreInEvalMode, unprefixed } from './network-state.js';
 import type { AssignmentQueue } from './queue.js';
@@ -40,6 +42,8 @@ export abstract class PrototypeMethod implements Method {
   readonly temperature: number;
   abstract readonly predictsClasses: boolean;
   protected readonly assignmentCrops: readonly number[];
+  /** Which prototypes win the images of the monitored steps. */
+  abstract readonly clusters: ClusterWatch;
   readonly #assigner: Assigner;
   readonly #teacher: MomentumEncoder<PrototypeNetwork> | null;
   readonly #prototypes: { readonly parameters: Tensor[]; readonly untilStep: number };
@@ -72,8 +76,8 @@ export abstract class PrototypeMethod implements Method {
     return this.#assigner.queue;
   }
 
-  trainableParameters(): Tensor[] {
-    return this.model.parameters();
+  parameterGroups(): ParameterGroup[] {
+    return oneGroup(this.model);
   }
 
   abstract step(batch: Batch, progress: Progress): StepResult;
@@ -106,9 +110,18 @@ export abstract class PrototypeMethod implements Method {
           const views = splitViews(rows.detach(), source.layout);
           return chosen.map((i) => views[i]);
         };
-        return this.#assigner.assign(choose(source.embeddings), source.logits.map(choose), network, progress.epoch);
+        const scores = source.logits.map(choose);
+        const assignments = this.#assigner.assign(choose(source.embeddings), scores, network, progress.epoch);
+        if (progress.monitored !== false) this.clusters.add(assignments[0]);
+        return assignments;
       }),
     );
+  }
+
+  /** What to write down about a step's assignments: an automatic ε, and the entropy that it follows. */
+  protected assignmentTerms(assignments: readonly Tensor[]): Record<string, Tensor> {
+    const epsilon = this.#assigner.nextEpsilon();
+    return epsilon === null ? {} : { epsilon, assignment_entropy: assignmentEntropy(assignments) };
   }
 
   /** Positions of unmixed views in list order; checks the batch. */
@@ -164,6 +177,7 @@ export abstract class PrototypeMethod implements Method {
   }
 
   dispose(): void {
+    this.clusters.dispose();
     this.#assigner.dispose();
     this.#teacher?.dispose();
     this.model.dispose();

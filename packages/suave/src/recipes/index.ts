@@ -15,11 +15,16 @@ export {
   architectures,
   type Config,
   configSchema,
+  type DainoStage,
+  type DinoStage,
+  type LabeledStage,
   type OptimizerConfig,
+  type PawsStage,
   type Stage,
   type SuaveStage,
   type SupervisedStage,
   type SwavStage,
+  type UnlabeledStage,
   type ViewConfig,
 } from './schema.js';
 export { validateConfig } from './validate.js';

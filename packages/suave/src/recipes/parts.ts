@@ -1,15 +1,23 @@
 /** @file The pieces that recipes share. Numbers are those of the paper's supplement (P), the published code (C), SwAV (S), solo-learn (L). */
 import { imagenetNormalization, type Normalization, swavNormalization } from '../augment/normalization.js';
-import type { Config, OptimizerConfig, SuaveStage, SupervisedStage, ViewConfig } from './schema.js';
+import type { Config, DainoStage, OptimizerConfig, SuaveStage, SupervisedStage, ViewConfig } from './schema.js';
 
 /** Crop ratio of every pipeline: torchvision's RandomResizedCrop default. */
 const ratio: [number, number] = [3 / 4, 4 / 3];
 
+/** What views have unless they say otherwise. */
+const plainView = {
+  ratio,
+  flipProb: 0.5,
+  threeAugment: null,
+  cropMode: 'resized',
+  normalization: null,
+} satisfies Partial<ViewConfig>;
+
 /** SwAV's color distortion at strength 1: jitter (.8, .8, .8, .2) p .8, gray .2, blur p .5 with sigma from [.1, 2] (S, P). */
 export const swavColors = {
-  ratio,
+  ...plainView,
   interpolation: 'bilinear',
-  flipProb: 0.5,
   jitter: { brightness: 0.8, contrast: 0.8, saturation: 0.8, hue: 0.2, prob: 0.8 },
   grayProb: 0.2,
   blur: { prob: 0.5, sigma: [0.1, 2] },
@@ -18,9 +26,8 @@ export const swavColors = {
 
 /** Colors of labeled images: jitter (.4, .4, .4, .1) p .8, gray .2, no blur (P, C). */
 export const labeledColors = {
-  ratio,
+  ...plainView,
   interpolation: 'bilinear',
-  flipProb: 0.5,
   jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, prob: 0.8 },
   grayProb: 0.2,
   blur: null,
@@ -32,9 +39,20 @@ export function normalizationConfig({ mean, std }: Normalization): Config['norma
   return { mean: [...mean], std: [...std] };
 }
 
+/** Schedule of every optimizer unless a recipe says otherwise: one rate for all parameters, warm-up and cosine, constant weight decay. */
+export const plainSchedule = {
+  headLr: null,
+  schedule: 'cosine',
+  decay: null,
+  finalWeightDecay: null,
+  scaling: 'linear',
+} satisfies Partial<OptimizerConfig>;
+
 /** LARS of Suave: momentum .9, trust .001, epsilon 1e-8, nothing excluded, no clipping (C; equal to SwAV's LARC). */
 export const suaveLars = {
+  ...plainSchedule,
   kind: 'lars',
+  form: 'suave',
   momentum: 0.9,
   trust: 0.001,
   epsilon: 1e-8,
@@ -49,7 +67,7 @@ export const clustering = { temperature: 0.1, sinkhornIterations: 3 } as const;
 /** What every Suave stage has unless a recipe says otherwise: labeled batch extended by MixUp/CutMix 50/50 with lambda uniform (C). */
 export const suaveDefaults = {
   method: 'suave',
-  mixing: { labeled: 'extend', unlabeled: 'globals', cutmixProb: 0.5, beta: 1, positions: 'true' },
+  mixing: { labeled: 'extend', unlabeled: 'globals', cutmixProb: 0.5, beta: 1, prob: 1, positions: 'true' },
   ...clustering,
   labelSmoothing: 0.01, // P
   mixedWeight: 'views', // C: counts mixed views, the published numbers were made so
@@ -57,6 +75,7 @@ export const suaveDefaults = {
   warmupProjectionEpochs: 0, // C, scripts
   momentumEncoder: null, // C: off on ImageNet
   onlineHeads: false, // monitoring only
+  ensembleHead: false, // C: in no recipe
 } satisfies Partial<SuaveStage>;
 
 /**
@@ -68,22 +87,26 @@ export const suaveDefaults = {
  * @param optimizer      its own optimizer
  */
 export function baselineOf(
-  stage: SuaveStage,
+  stage: SuaveStage | DainoStage,
   epochs: number,
   stepsPerEpoch: number,
   optimizer: OptimizerConfig,
 ): SupervisedStage {
+  const { labeled, cutmixProb, beta, prob } = stage.mixing;
   return {
     name: 'baseline',
     method: 'supervised',
     epochs,
     stepsPerEpoch,
     init: 'nothing',
-    batch: { labeled: stage.batch.labeled },
+    batch: { labeled: stage.batch.labeled, labeledRepeats: stage.batch.labeledRepeats },
     views: { labeled: structuredClone(stage.views.labeled) },
-    mixing: { labeled: stage.mixing.labeled, cutmixProb: stage.mixing.cutmixProb, beta: stage.mixing.beta },
+    mixing: { labeled, cutmixProb, beta, prob },
     temperature: 1, // a linear classifier, as usual
     labelSmoothing: stage.labelSmoothing,
+    frozenBackbone: false,
+    features: null,
+    classifierInit: 'uniform',
     optimizer,
   };
 }
@@ -91,10 +114,27 @@ export function baselineOf(
 /** Settings around the learning itself, the same in all recipes. */
 export const commonConfig = {
   seed: 31, // C
+  devices: 1,
   precision: 'fp32',
   init: null,
   logging: { every: 10, checkpointMinutes: 10 },
 } satisfies Partial<Config>;
+
+/** What a convolutional backbone leaves empty. */
+export const noTransformer = { patchSize: null, imageSize: null, dropPath: 0 } satisfies Partial<Config['model']>;
+
+/**
+ * Patches of a vision transformer for images of a size: of 16 pixels on large ones, fewer where that would leave less than 8 x 8
+ * patches; stochastic depth .1 (D). Nothing for other backbones.
+ */
+export function transformerFor(
+  arch: Config['model']['arch'],
+  size: number,
+): Pick<Config['model'], 'patchSize' | 'imageSize' | 'dropPath'> {
+  if (!arch.startsWith('vit')) return noTransformer;
+  const patchSize = [16, 8, 4].find((side) => size % side === 0 && size / side >= 8) ?? 4;
+  return { patchSize, imageSize: size, dropPath: 0.1 };
+}
 
 /** Where the images come from; the paths are filled in by the command. */
 export const commonData: Config['data'] = {

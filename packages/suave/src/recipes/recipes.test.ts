@@ -112,7 +112,6 @@ describe('--set', () => {
     [['threads.x=1'], /threads is a single value/],
     [['optimizer.kind=larss'], /optimizer\.kind: expected one of lars, sgd, adamw, got "larss"/],
     [['optimizer.kind=sgd'], /unknown setting/],
-    [['precision=fp16'], /--precision fp32/],
     [['data.labelsPerClass=4', 'data.labelFraction=0.5'], /excludes/],
     [['mixing.unlabeled=all', 'views.unlabeled.1.count=3'], /even number of views, got 5/],
     [['views.labeled.scale=[0.5]'], /views\.labeled\.scale/],

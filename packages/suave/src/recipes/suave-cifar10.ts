@@ -9,6 +9,8 @@ import {
   commonData,
   labeledColors,
   normalizationConfig,
+  noTransformer,
+  plainSchedule,
   suaveDefaults,
   suaveLars,
   swavColors,
@@ -75,7 +77,7 @@ const suave: SuaveStage = {
   name: 'suave',
   epochs: 200, // P
   init: 'backbone', // C: the projection head starts anew
-  batch: { unlabeled: 128, labeled: 100 }, // P
+  batch: { unlabeled: 128, labeled: 100, labeledRepeats: 1 }, // P
   views: {
     unlabeled: [
       { ...swavColors, name: 'global', count: 2, size: 32, scale: [0.6, 1] }, // P
@@ -83,10 +85,10 @@ const suave: SuaveStage = {
     ],
     labeled: { ...labeledColors, name: 'labeled', count: 1, size: 32, scale: [0.08, 1] }, // P: as on ImageNet
   },
-  mixing: { labeled: 'extend', unlabeled: 'all', cutmixProb: 0.5, beta: 1, positions: 'true' }, // P: local crops are mixed too
+  mixing: { labeled: 'extend', unlabeled: 'all', cutmixProb: 0.5, beta: 1, prob: 1, positions: 'true' }, // P: local crops are mixed too
   epsilon: 0.086, // P
   queue: { size: 3840, startEpoch: 0 }, // P, C
-  momentumEncoder: { momentum: 0.99 }, // P
+  momentumEncoder: { momentum: 0.99, schedule: 'cosine' }, // P
   optimizer: {
     ...suaveLars,
     lr: 2.8, // P, taken as absolute (I)
@@ -99,6 +101,7 @@ const suave: SuaveStage = {
 
 /** Supervised-only: SGD .05 with momentum .9 and weight decay 5e-4, the usual choice for ResNets on CIFAR (ours). */
 const baselineOptimizer: OptimizerConfig = {
+  ...plainSchedule,
   kind: 'sgd',
   lr: 0.05,
   startLr: 0,
@@ -125,7 +128,14 @@ export const suaveCifar10: Recipe = {
         threads: facts.threads,
         data: { ...commonData, cacheSide: 32 },
         normalization: normalizationConfig(cifar10Normalization),
-        model: { arch: hints.arch ?? 'resnet18', width: 1, stem: 'cifar', hidden: [2048], outputDim: 128 }, // arch: 8.3, the cheap one
+        model: {
+          arch: hints.arch ?? 'resnet18',
+          width: 1,
+          stem: 'cifar',
+          hidden: [2048],
+          outputDim: 128,
+          ...noTransformer,
+        }, // arch: 8.3, the cheap one
         evaluation: { resize: 32, crop: 32, interpolation: 'bilinear', batch: 250 }, // no crop (L)
         stages: [structuredClone(swav), last],
         baseline: baselineOf(

@@ -7,6 +7,7 @@ import {
   commonConfig,
   commonData,
   labeledColors,
+  noTransformer,
   suaveDefaults,
   suaveLars,
   swavColors,
@@ -20,7 +21,7 @@ const suave: SuaveStage = {
   name: 'suave',
   epochs: 25,
   init: 'nothing',
-  batch: { unlabeled: 64, labeled: 30 },
+  batch: { unlabeled: 64, labeled: 30, labeledRepeats: 1 },
   views: {
     // Two large crops: a small one would cut away what tells the shape. No blur: at 32 pixels it does the same.
     unlabeled: [{ ...swavColors, name: 'global', count: 2, size: 32, scale: [0.6, 1], blur: null }],
@@ -60,7 +61,14 @@ export const suaveDemo: Recipe = {
         data: { ...commonData, cacheSide: 32 },
         normalization: { mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
         // The stem with stride 2 and pooling: the shapes are large, and a view costs a seventh of the time.
-        model: { arch: hints.arch ?? 'resnet8', width: 1, stem: 'imagenet', hidden: [256], outputDim: 64 },
+        model: {
+          arch: hints.arch ?? 'resnet8',
+          width: 1,
+          stem: 'imagenet',
+          hidden: [256],
+          outputDim: 64,
+          ...noTransformer,
+        },
         evaluation: { resize: 32, crop: 32, interpolation: 'bilinear', batch: 250 },
         stages: [last],
         baseline: baselineOf(last, baselineEpochs, baselineStepsPerEpoch, structuredClone(baselineOptimizer)),

@@ -11,9 +11,11 @@ import {
   commonData,
   labeledColors,
   normalizationConfig,
+  plainSchedule,
   suaveDefaults,
   suaveLars,
   swavColors,
+  transformerFor,
   withPreset,
 } from './parts.js';
 import type { DataFacts, Recipe, RecipeHints } from './recipe.js';
@@ -43,6 +45,7 @@ function pickModel(facts: DataFacts, size: number, hints: RecipeHints): Config['
     stem: size <= 64 ? 'cifar' : 'imagenet',
     hidden: [isSmallFamily ? 256 : 2048], // 2048: P
     outputDim: 128, // P
+    ...transformerFor(family, size),
   };
 }
 
@@ -119,7 +122,7 @@ export const suaveSmall: Recipe = {
       name: 'suave',
       epochs,
       init: 'backbone',
-      batch: { unlabeled: batch.unlabeled, labeled: batch.labeled },
+      batch: { unlabeled: batch.unlabeled, labeled: batch.labeled, labeledRepeats: 1 },
       views: { unlabeled: views, labeled: { ...labeledColors, name: 'labeled', count: 1, size, scale: [0.2, 1] } },
       epsilon: 0.05, // P, S
       queue,
@@ -128,6 +131,7 @@ export const suaveSmall: Recipe = {
     const stages: Config['stages'] = [suave];
     if (facts.device === 'cuda') stages.unshift(swavBefore(suave, epochs));
     const baseline = baselineOf(suave, epochs, batch.stepsPerEpoch, {
+      ...plainSchedule,
       kind: 'sgd',
       lr: 0.05,
       startLr: 0,

@@ -167,10 +167,13 @@ function checkTogether(config: Config): void {
   const fail = (path: string, message: string): never => {
     throw new ConfigError(path, `config ${path}: ${message}`);
   };
-  const { stages, data, evaluation } = config;
-  if (config.precision === 'fp16') {
-    const reason = config.device === 'cpu' ? 'fp16 needs a GPU' : 'fp16 needs a loss scaler, which is not there yet';
-    fail('precision', `${reason}. Use --precision fp32${config.device === 'cpu' ? '' : ' or bf16'}.`);
+  const { stages, data, evaluation, model } = config;
+  const isTransformer = model.arch.startsWith('vit');
+  if (isTransformer && (model.patchSize === null || model.imageSize === null)) {
+    fail('model.patchSize', `${model.arch} needs model.patchSize and model.imageSize, in pixels. Set both.`);
+  }
+  if (isTransformer && model.imageSize! % model.patchSize! !== 0) {
+    fail('model.imageSize', `expected a multiple of model.patchSize (${model.patchSize}), got ${model.imageSize}.`);
   }
   if (data.labelsPerClass !== null && data.labelFraction !== null) {
     fail('data.labelFraction', 'excludes data.labelsPerClass. Give one of the two.');
@@ -190,6 +193,9 @@ function checkTogether(config: Config): void {
         `expected at most the ${stage.epochs} epochs of the stage, got ${stage.optimizer.warmupEpochs}.`,
       );
     }
+    if (stage.optimizer.schedule === 'steps' && stage.optimizer.decay === null) {
+      fail(`${path}.optimizer.decay`, 'the schedule "steps" needs the epochs and the factor of its steps.');
+    }
     if (stage.method === 'supervised') continue;
     const views = stage.views.unlabeled.flatMap((view) => new Array<number>(view.count).fill(view.size));
     if (views.length < 2) fail(`${path}.views.unlabeled`, 'expected at least two views, got one.');
@@ -202,7 +208,4 @@ function checkTogether(config: Config): void {
         fail(`${path}.mixing.unlabeled`, `"all" mixes views ${odd} and ${odd + 1}, but their sizes differ.`);
     }
   }
-  const last = stages.at(-1)!;
-  if (last.method === 'swav')
-    fail(`stages.${last.name}.method`, 'the last stage must learn classes: suave or supervised.');
 }

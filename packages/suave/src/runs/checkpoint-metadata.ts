@@ -4,20 +4,56 @@
  */
 import { RunError } from './run-error.js';
 
-/** Architecture of the network, as its constructor takes it. */
-export interface CheckpointModel {
-  /** `prototypes`: backbone, projection head and prototypes; `linear`: backbone and a linear classifier. */
-  kind: 'prototypes' | 'linear';
+/** The backbone of a network, as its constructor takes it. */
+export interface CheckpointBackbone {
   arch: string;
   width: number;
   stem: 'imagenet' | 'cifar';
+  /** Side of a patch of a vision transformer, pixels; else null. */
+  patchSize: number | null;
+  /** Side of the images that its position encoding is stored for, pixels; else null. */
+  imageSize: number | null;
+}
+
+/** Backbone, projection head and prototypes: SwAV and Suave. */
+export interface PrototypesDescription extends CheckpointBackbone {
+  kind: 'prototypes';
   hidden: number[];
   outputDim: number;
-  /** Numbers of outputs of each prototype layer, or of the classifier. */
+  /** Number of prototypes of each layer. */
   outputs: number[];
   /** Classes of the online heads, null without them. */
   onlineClasses: number | null;
+  ensembleHead: boolean;
 }
+
+/** Backbone and a linear classifier. */
+export interface LinearDescription extends CheckpointBackbone {
+  kind: 'linear';
+  /** Number of classes. */
+  outputs: [number];
+  /** What the classifier of a transformer reads, null for its usual feature. */
+  features: { lastBlocks: number; averagePatches: boolean } | null;
+}
+
+/** Backbone and DINO's head: DINO and Daino. */
+export interface DinoDescription extends CheckpointBackbone {
+  kind: 'dino';
+  head: { hiddenDim: number; bottleneckDim: number; layers: number; batchNorm: boolean; normLastLayer: boolean };
+  /** Number of outputs. */
+  outputs: [number];
+}
+
+/** Backbone and the heads of PAWS, with the labeled images that it compares with. */
+export interface PawsDescription extends CheckpointBackbone {
+  kind: 'paws';
+  head: { hiddenDim: number; outputDim: number; prediction: boolean };
+  /** Number of classes. */
+  outputs: [number];
+}
+
+/** Architecture of the network of a checkpoint. */
+export type CheckpointModel = PrototypesDescription | LinearDescription | DinoDescription | PawsDescription;
 
 /** How images are prepared for the network. */
 export interface CheckpointInput {

@@ -1,12 +1,17 @@
 /** @file Door of the on-disk run: layout, lock, configuration file, environment and metrics. Imports nothing of ours. */
 export { writeFileAtomic } from './atomic-write.js';
 export {
+  type CheckpointBackbone,
   type CheckpointInput,
   type CheckpointMetadata,
   type CheckpointModel,
   type CheckpointScore,
+  type DinoDescription,
   decodeCheckpointMetadata,
   encodeCheckpointMetadata,
+  type LinearDescription,
+  type PawsDescription,
+  type PrototypesDescription,
 } from './checkpoint-metadata.js';
 export { describeEnvironment, type Environment, writeEnvironment } from './environment.js';
 export { holdsRun, isFolder, type RunPaths, runPaths } from './layout.js';

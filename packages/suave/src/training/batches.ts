@@ -17,7 +17,7 @@ import {
 } from '../augment/index.js';
 import { createSampler, type LoadedData, type SampledBatch, type Sampler } from '../data/index.js';
 import type { Batch } from '../methods/index.js';
-import type { Config, Stage, ViewConfig } from '../recipes/index.js';
+import type { Config, LabeledStage, Stage, UnlabeledStage, ViewConfig } from '../recipes/index.js';
 
 /** Batches of one stage. */
 export interface StageBatches {
@@ -29,8 +29,6 @@ export interface StageBatches {
 }
 
 type Stream = 'labeled' | 'unlabeled';
-type LabeledStage = Exclude<Stage, { method: 'swav' }>;
-type UnlabeledStage = Exclude<Stage, { method: 'supervised' }>;
 
 /**
  * Makes the batches of stage `index`.
@@ -38,7 +36,7 @@ type UnlabeledStage = Exclude<Stage, { method: 'supervised' }>;
  */
 export function createBatches(config: Config, index: number, data: LoadedData): StageBatches {
   const stage = config.stages[index];
-  const labeled = stage.method === 'swav' ? null : new LabeledBatches(config, index, stage, data);
+  const labeled = learnsFromLabels(stage) ? new LabeledBatches(config, index, stage, data) : null;
   const unlabeled = stage.method === 'supervised' ? null : new UnlabeledBatches(config, index, stage, data);
   const leading: Sampler = (unlabeled ?? labeled)!.sampler;
   const own = stage.method === 'supervised' ? stage.stepsPerEpoch : null;
@@ -52,6 +50,10 @@ export function createBatches(config: Config, index: number, data: LoadedData): 
   };
 }
 
+function learnsFromLabels(stage: Stage): stage is LabeledStage {
+  return stage.method === 'suave' || stage.method === 'daino' || stage.method === 'supervised';
+}
+
 /** What both streams do: choose images, cut views, draw mixes. */
 abstract class StreamBatches {
   readonly sampler: Sampler;
@@ -60,19 +62,26 @@ abstract class StreamBatches {
   readonly #stage: number;
   readonly #stream: Stream;
 
-  protected constructor(config: Config, stage: number, stream: Stream, data: LoadedData, batchSize: number) {
+  protected constructor(
+    config: Config,
+    stage: number,
+    stream: Stream,
+    data: LoadedData,
+    batchSize: number,
+    repeats = 1,
+  ) {
     this.config = config;
     this.data = data;
     this.#stage = stage;
     this.#stream = stream;
     const images = stream === 'labeled' ? data.labeledIndices : data.train.length;
-    this.sampler = createSampler({ seed: config.seed, stage, stream, images, batchSize });
+    this.sampler = createSampler({ seed: config.seed, stage, stream, images, batchSize, repeats });
   }
 
   /** View number `view` of the images of a batch, float32 [B, 3, size, size] on the device. */
   protected cut(kind: ViewConfig, sampled: SampledBatch, view: number): Tensor {
-    const { count: _count, ...rest } = kind;
-    const spec: ViewSpec = { ...rest, ...this.config.normalization };
+    const { count: _count, normalization, ...rest } = kind;
+    const spec: ViewSpec = { ...rest, ...(normalization ?? this.config.normalization) };
     const { train } = this.data;
     const { seed, device } = this.config;
     const { epochs, repeats, indices } = sampled;
@@ -81,7 +90,12 @@ abstract class StreamBatches {
   }
 
   /** How pair `pair` of a batch is mixed; keyed by the position of the batch in its epoch. */
-  protected mix(mixing: { cutmixProb: number; beta: number }, sampled: SampledBatch, pair: number, size: number): Mix {
+  protected mix(
+    mixing: { cutmixProb: number; beta: number; prob: number },
+    sampled: SampledBatch,
+    pair: number,
+    size: number,
+  ): Mix {
     const draws = new Draws(this.config.seed, this.#stage, this.#stream);
     draws.at(sampled.epoch, sampled.positionInEpoch, 0, pair, 'mix');
     return drawMix(draws, mixing, size, size);
@@ -93,7 +107,7 @@ class LabeledBatches extends StreamBatches {
   readonly #stage: LabeledStage;
 
   constructor(config: Config, index: number, stage: LabeledStage, data: LoadedData) {
-    super(config, index, 'labeled', data, stage.batch.labeled);
+    super(config, index, 'labeled', data, stage.batch.labeled, stage.batch.labeledRepeats);
     this.#stage = stage;
   }
 
@@ -107,7 +121,7 @@ class LabeledBatches extends StreamBatches {
       const { device } = this.config;
       return { images, targets: mixTargets(labels, 1, { ...options, device }), numOriginal: labels.length };
     }
-    return mixLabeled(images, labels, this.mix(mixing, sampled, 0, views.labeled.size), 'extend', options);
+    return mixLabeled(images, labels, this.mix(mixing, sampled, 0, views.labeled.size), mixing.labeled, options);
   }
 }
 
@@ -129,13 +143,13 @@ class UnlabeledBatches extends StreamBatches {
     const sampled = this.sampler.batch(step);
     const cut = this.#kinds.map((kind, view) => this.cut(kind, sampled, view));
     const hiddenLabels = monitored && this.#hasAllLabels ? this.#hiddenLabels(sampled) : null;
-    if (this.#stage.method === 'swav' || this.#stage.mixing.unlabeled === 'none') {
+    if (this.#stage.method !== 'suave' || this.#stage.mixing.unlabeled === 'none') {
       return { views: cut, mixedPositions: [], mixedLambdas: [], hiddenLabels };
     }
     const { mixing } = this.#stage;
     const pairs = mixing.unlabeled === 'all' ? 'all' : 'globals';
     const mixes = Array.from({ length: numMixedPairs(cut.length, pairs) }, (_, pair) =>
-      this.mix(mixing, sampled, pair, this.#kinds[2 * pair].size),
+      this.mix({ ...mixing, prob: 1 }, sampled, pair, this.#kinds[2 * pair].size),
     );
     const { views, positions, lambdas } = mixViews(cut, mixes, pairs, mixing.positions);
     return { views, mixedPositions: positions, mixedLambdas: lambdas, hiddenLabels };

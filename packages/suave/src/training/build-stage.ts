@@ -1,48 +1,105 @@
-/** @file From a stage's configuration to its network, its method and its optimizer. */
-import { manualSeed, optim, type Tensor } from '@suave/torch';
-import { createNetwork } from '../evaluation/network.js';
-import { type Method, Suave, Supervised, Swav } from '../methods/index.js';
-import type { Config, OptimizerConfig, Stage } from '../recipes/index.js';
-import type { CheckpointModel } from '../runs/index.js';
+/** @file From a stage's configuration to its network and its method. */
+import { manualSeed, type nn } from '@suave/torch';
+import { ConfigError } from '../errors.js';
+import { createNetwork, type NetworkOf } from '../evaluation/network.js';
+import { type Method, type PrototypeMethodOptions, Suave, Supervised, Swav } from '../methods/index.js';
+import type { Config, Stage, SuaveStage, SupervisedStage, SwavStage } from '../recipes/index.js';
+import type { CheckpointBackbone, CheckpointModel } from '../runs/index.js';
 import { initializationSeed } from './seeds.js';
+
+type Described<Kind extends CheckpointModel['kind']> = Extract<CheckpointModel, { kind: Kind }>;
+
+function backboneOf({ model }: Config): CheckpointBackbone {
+  const { arch, width, stem, patchSize, imageSize } = model;
+  return { arch, width, stem, patchSize, imageSize };
+}
+
+function prototypesOf(config: Config, stage: SwavStage | SuaveStage, numClasses: number): Described<'prototypes'> {
+  const { hidden, outputDim } = config.model;
+  const shared = { kind: 'prototypes', ...backboneOf(config), hidden, outputDim } as const;
+  if (stage.method === 'swav')
+    return { ...shared, outputs: stage.prototypes, onlineClasses: null, ensembleHead: false };
+  const { onlineHeads, ensembleHead } = stage;
+  return { ...shared, outputs: [numClasses], onlineClasses: onlineHeads ? numClasses : null, ensembleHead };
+}
+
+function linearOf(config: Config, { features }: SupervisedStage, numClasses: number): Described<'linear'> {
+  return { kind: 'linear', ...backboneOf(config), outputs: [numClasses], features };
+}
 
 /** The architecture of a stage as its checkpoint will describe it. */
 export function describeModel(config: Config, stage: Stage, numClasses: number): CheckpointModel {
-  const { arch, width, stem, hidden, outputDim } = config.model;
-  return {
-    kind: stage.method === 'supervised' ? 'linear' : 'prototypes',
-    arch,
-    width,
-    stem,
-    hidden,
-    outputDim,
-    outputs: stage.method === 'swav' ? stage.prototypes : [numClasses],
-    onlineClasses: stage.method === 'suave' && stage.onlineHeads ? numClasses : null,
-  };
+  switch (stage.method) {
+    case 'swav':
+    case 'suave':
+      return prototypesOf(config, stage, numClasses);
+    case 'supervised':
+      return linearOf(config, stage, numClasses);
+    default:
+      throw new ConfigError(`stages.${stage.name}.method`, `${stage.method}: no network for this method.`);
+  }
+}
+
+/** What the method of a stage is made of. */
+export interface MethodRequest {
+  readonly config: Config;
+  /** Index of the stage. */
+  readonly index: number;
+  readonly numClasses: number;
+  /** Turns durations in epochs into steps. */
+  readonly stepsPerEpoch: number;
+  /** Copies weights of the stage before into the network, before a momentum encoder is made from it. */
+  load(network: nn.Module): void;
 }
 
 /**
  * Builds a stage's method on fresh weights, which depend on seed and stage alone.
- * @param stepsPerEpoch  turns durations in epochs into steps
- * @param load           copies weights of the stage before into the network, before a momentum encoder is made from it
+ * @throws ConfigError when the architecture and the method do not fit
  */
-export function createMethod(
-  config: Config,
-  stageIndex: number,
-  description: CheckpointModel,
-  stepsPerEpoch: number,
-  load: (network: ReturnType<typeof createNetwork>['network']) => void,
-): Method {
-  const stage = config.stages[stageIndex];
-  manualSeed(initializationSeed(config.seed, stageIndex));
-  const described = createNetwork(description, config.device);
-  load(described.network);
-  if (stage.method === 'supervised' || described.kind === 'linear') {
-    const { temperature, labelSmoothing } = stage as Extract<Stage, { method: 'supervised' }>;
-    return new Supervised({ model: described.network, temperature, labelSmoothing });
+export function createMethod(request: MethodRequest): Method {
+  const { config, index } = request;
+  const stage = config.stages[index];
+  manualSeed(initializationSeed(config.seed, index));
+  switch (stage.method) {
+    case 'swav':
+      return new Swav(prototypeOptions(request, stage));
+    case 'suave':
+      return new Suave({
+        ...prototypeOptions(request, stage),
+        labelSmoothing: stage.labelSmoothing,
+        mixedWeight: stage.mixedWeight,
+        warmupProjectionEpochs: stage.warmupProjectionEpochs,
+      });
+    case 'supervised': {
+      const { temperature, labelSmoothing } = stage;
+      return new Supervised({
+        model: loadedNetwork(request, linearOf(config, stage, request.numClasses)),
+        temperature,
+        labelSmoothing,
+      });
+    }
+    default:
+      throw new ConfigError(`stages.${stage.name}.method`, `${stage.method}: no network for this method.`);
   }
-  const model = described.network;
-  const common = {
+}
+
+/** The network of a stage, with the weights that it takes over. */
+function loadedNetwork<Description extends CheckpointModel>(
+  { config, load }: MethodRequest,
+  description: Description,
+): NetworkOf<Description> {
+  const network = createNetwork(description, config.device, { dropPath: config.model.dropPath });
+  load(network);
+  return network;
+}
+
+/** What SwAV and Suave have in common. */
+function prototypeOptions(request: MethodRequest, stage: SwavStage | SuaveStage): PrototypeMethodOptions {
+  const { config, numClasses, stepsPerEpoch } = request;
+  const description = prototypesOf(config, stage, numClasses);
+  const model = loadedNetwork(request, description);
+  const momentum = stage.method === 'suave' ? stage.momentumEncoder : null;
+  return {
     model,
     temperature: stage.temperature,
     epsilon: stage.epsilon,
@@ -50,49 +107,10 @@ export function createMethod(
     queueLength: stage.queue.size,
     queueStartEpoch: stage.queue.startEpoch,
     freezePrototypesSteps: Math.round(stage.freezePrototypesEpochs * stepsPerEpoch),
+    momentumEncoder: momentum && {
+      model: createNetwork({ ...description, onlineClasses: null, ensembleHead: false }, config.device),
+      baseMomentum: momentum.momentum,
+      schedule: momentum.schedule,
+    },
   };
-  if (stage.method === 'swav') return new Swav(common);
-  const teacher =
-    stage.momentumEncoder === null ? null : createNetwork({ ...description, onlineClasses: null }, config.device);
-  return new Suave({
-    ...common,
-    labelSmoothing: stage.labelSmoothing,
-    mixedWeight: stage.mixedWeight,
-    warmupProjectionEpochs: stage.warmupProjectionEpochs,
-    momentumEncoder:
-      teacher?.kind === 'prototypes' && stage.momentumEncoder !== null
-        ? { model: teacher.network, baseMomentum: stage.momentumEncoder.momentum }
-        : null,
-  });
-}
-
-/** Builds the optimizer of a stage over all its parameters, one group. */
-export function createOptimizer(config: OptimizerConfig, parameters: readonly Tensor[]): optim.Optimizer {
-  const { lr, weightDecay } = config;
-  switch (config.kind) {
-    case 'lars': {
-      const { momentum, trust, epsilon, nesterov, clip, excludeOneDimensional } = config;
-      return new optim.LARS(parameters, {
-        lr,
-        weightDecay,
-        momentum,
-        trustCoefficient: trust,
-        eps: epsilon,
-        nesterov,
-        clip,
-        excludeOneDimensional,
-      });
-    }
-    case 'sgd':
-      return new optim.SGD(parameters, { lr, weightDecay, momentum: config.momentum, nesterov: config.nesterov });
-    case 'adamw':
-      return new optim.AdamW(parameters, { lr, weightDecay, betas: [config.beta1, config.beta2], eps: config.epsilon });
-  }
-}
-
-/** Learning rate of a step: linear warm-up, then cosine (specification 7.5). */
-export function learningRate(config: OptimizerConfig, step: number, stepsPerEpoch: number, totalSteps: number): number {
-  const { lr: base, finalLr: final, startLr: start, warmupEpochs } = config;
-  const warmupSteps = Math.round(warmupEpochs * stepsPerEpoch);
-  return optim.warmupCosine({ base, final, start, warmupSteps, totalSteps }, step);
 }

@@ -57,6 +57,8 @@ export function checkInit(path: string, config: Config): void {
     arch: config.model.arch,
     width: config.model.width,
     stem: config.model.stem,
+    patchSize: config.model.patchSize,
+    imageSize: config.model.imageSize,
   };
   if (architectureText(described) === architectureText(wanted)) return;
   throw new CheckpointError(

@@ -134,14 +134,19 @@ function applyToStored(stored: Config, overrides: readonly Override[]): Config {
   return resolveRecipe({ recipe: stored.recipe, overrides, base: stored }, exampleFacts).config;
 }
 
-/** Refuses a device that is not there. */
-export function checkDevice(config: Pick<Config, 'device'>): void {
+/** Refuses a device that is not there, or a precision that it lacks. */
+export function checkDevice(config: Pick<Config, 'device' | 'precision'>): void {
   if (config.device === 'cuda' && !cuda.isAvailable()) {
     throw new ConfigError(
       'device',
       `--device cuda: libtorch ${libtorchVersion()} finds no CUDA device. Use --device cpu, or see suave doctor.`,
       { code: 'CONFIG_NO_CUDA' },
     );
+  }
+  if (config.precision === 'fp16') {
+    const reason = config.device === 'cpu' ? 'fp16 needs a GPU' : 'fp16 needs a loss scaler, which is not there yet';
+    const instead = `Use --precision fp32${config.device === 'cpu' ? '' : ' or bf16'}.`;
+    throw new ConfigError('precision', `config precision: ${reason}. ${instead}`);
   }
 }
 
@@ -186,7 +191,10 @@ export function fitToData(
     config: {
       ...config,
       stages: config.stages.map((stage) => fit(stage, `stage ${stage.name}`)),
-      baseline: { ...config.baseline, batch: { labeled: Math.min(config.baseline.batch.labeled, facts.numLabeled) } },
+      baseline: {
+        ...config.baseline,
+        batch: { ...config.baseline.batch, labeled: Math.min(config.baseline.batch.labeled, facts.numLabeled) },
+      },
     },
     notes,
   };

@@ -1,6 +1,6 @@
 /** @file Trains all stages of one run, from the first or from a checkpoint, and ends with the fitted temperature. */
 import { existsSync } from 'node:fs';
-import { libtorchInfo, type Tensor } from '@suave/torch';
+import { libtorchInfo, type nn, type Tensor } from '@suave/torch';
 import { torchSeed } from '../augment/index.js';
 import { type LoadedData, writeSplits } from '../data/index.js';
 import { Classifier } from '../evaluation/classifier.js';
@@ -21,10 +21,11 @@ import {
 } from '../runs/index.js';
 import { suaveVersion } from '../version.js';
 import { createBatches } from './batches.js';
-import { createMethod, createOptimizer, describeModel, learningRate } from './build-stage.js';
+import { createMethod, describeModel } from './build-stage.js';
 import { readCheckpoint, rewriteMetadata } from './checkpoints.js';
 import type { TrainingEvents } from './events.js';
 import { handOver, readInitWeights } from './hand-over.js';
+import { createOptimizer, groupSettings } from './optimizer.js';
 import { type StageState, StageTrainer } from './stage-trainer.js';
 
 /** One run to train. */
@@ -229,14 +230,16 @@ class RunningStage {
     const totalSteps = stepsPerEpoch * stage.epochs;
     const description = describeModel(config, stage, data.classes.length);
     this.index = index;
-    this.method = createMethod(config, index, description, stepsPerEpoch, (network) => {
+    const load = (network: nn.Module): void => {
       if (before !== null)
         handOver(network, before.model.stateDict(), stage.init, `stage ${config.stages[index - 1].name}`);
       else if (config.init !== null)
         withInitWeights(config.init, (weights) => handOver(network, weights, stage.init, `--init ${config.init}`));
-    });
+    };
+    this.method = createMethod({ config, index, numClasses: data.classes.length, stepsPerEpoch, load });
     const { method } = this;
-    const optimizer = createOptimizer(stage.optimizer, method.trainableParameters());
+    const groups = method.parameterGroups();
+    const optimizer = createOptimizer(stage.optimizer, groups);
     const { val } = data;
     const describe = (state: StageState, selection: CheckpointMetadata['selection']): CheckpointMetadata => ({
       format: 1,
@@ -269,7 +272,7 @@ class RunningStage {
         device: config.device,
         precision: config.precision,
         batch: (step, monitored) => batches.batch(step, monitored),
-        learningRate: (step) => learningRate(stage.optimizer, step, stepsPerEpoch, totalSteps),
+        groupSettings: (step) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps }),
         torchSeed: (step) => torchSeed(config.seed, index, step),
         validate:
           val === null || !method.predictsClasses

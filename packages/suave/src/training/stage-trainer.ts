@@ -24,7 +24,7 @@ export interface StageParts {
   readonly precision: StepParts['precision'];
   /** Batch t, a pure function of t; `monitored` tells whether metrics will be read. Called inside a scope. */
   batch(step: number, monitored: boolean): Batch;
-  learningRate(step: number): number;
+  groupSettings: StepParts['groupSettings'];
   torchSeed(step: number): number;
   /** Scores of the hold-out, [N, K] float32 on the CPU, kept; null where there is none or the method names no classes. */
   validate: (() => Promise<Tensor>) | null;
@@ -173,7 +173,7 @@ export class StageTrainer {
 
   /** Reads the meter back, validates at the end of an epoch, appends one line. */
   async #log(epochEnds: boolean): Promise<void> {
-    const { name, method, stepsPerEpoch, epochs, imagesPerStep, learningRate } = this.#parts;
+    const { name, method, stepsPerEpoch, epochs, imagesPerStep, groupSettings } = this.#parts;
     const step = this.#step;
     const { values, allFinite } = noGrad(() => scope(() => this.#meter.read()));
     if (!allFinite) throw notFinite(this.#place);
@@ -186,7 +186,7 @@ export class StageTrainer {
       images: step * imagesPerStep,
       seconds: Math.round(this.seconds * 1000) / 1000,
       ...values,
-      lr: learningRate(step - 1),
+      lr: groupSettings(step - 1)[0].lr,
       ...method.schedules(progress),
     };
     if (epochEnds && this.#parts.validate !== null) {

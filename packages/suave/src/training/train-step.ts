@@ -2,9 +2,10 @@
  * @file One gradient step, the order of thought of the whole system on one page. Everything stays on the device: nothing is
  * read back here, and from the second step on the number of live tensors does not change.
  */
-import { autocast, manualSeed, noGrad, type optim, scope } from '@suave/torch';
+import { autocast, manualSeed, noGrad, optim, scope } from '@suave/torch';
 import type { Batch, Method, Progress } from '../methods/index.js';
 import type { Meter } from './meter.js';
+import type { GroupSettings } from './optimizer.js';
 
 /** What a step works on; all of it is updated in place. */
 export interface StepParts {
@@ -14,8 +15,8 @@ export interface StepParts {
   readonly meter: Meter;
   /** Batch t, a pure function of t. */
   batch(step: number): Batch;
-  /** Learning rate of step t. */
-  learningRate(step: number): number;
+  /** Learning rate and weight decay of every parameter group in step t. */
+  groupSettings(step: number): readonly GroupSettings[];
   /** Number format of convolutions and matrix products; weights and losses stay float32. */
   readonly precision: 'fp32' | 'bf16' | 'fp16';
   /** `cpu` or `cuda`. */
@@ -29,14 +30,15 @@ export function trainStep(parts: StepParts, progress: Progress): void {
   const { method, optimizer, meter } = parts;
   scope(() => {
     manualSeed(parts.torchSeed(progress.step));
-    const lr = parts.learningRate(progress.step);
-    for (const group of optimizer.paramGroups) group.lr = lr;
+    const settings = parts.groupSettings(progress.step);
+    for (const [i, group] of optimizer.paramGroups.entries()) Object.assign(group, settings[i]);
 
     const batch = noGrad(() => parts.batch(progress.step));
     const { loss, terms } = inPrecision(parts, () => method.step(batch, progress));
     noGrad(() => meter.add(loss.detach(), terms));
 
     loss.backward();
+    if (method.clipGradNorm) optim.clipGradientsPerTensor_(method.model.parameters(), method.clipGradNorm);
     method.afterBackward(progress);
     optimizer.step();
     optimizer.zeroGrad();

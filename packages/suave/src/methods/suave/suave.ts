@@ -1,12 +1,13 @@
 /**
  * @file Suave (Fini et al. 2023): SwAV whose prototypes are the classes. Labeled and unlabeled images share one forward;
  * assignments supervise the unlabeled views, labels the labeled rows.
- * Shapes: L' labeled rows, B unlabeled images, V views and M mixed views of each, K classes = prototypes.
+ * Shapes: L' labeled rows, B unlabeled images, V views and M mixed views of each, K classes, P = K + n prototypes (n = 0).
  */
 import { scope, type Tensor } from '@suave/torch';
 import { ConfigError } from '../../errors.js';
 import type { SwavOutput } from '../../models/index.js';
 import { type LabeledBatch, labeledAndUnlabeled, splitViews } from '../batch-parts.js';
+import { ClusterWatch } from '../cluster-watch.js';
 import {
   crossEntropyOf,
   logProbabilities,
@@ -30,11 +31,18 @@ export interface SuaveOptions extends PrototypeMethodOptions {
    * What the share of the mixed loss counts: `views`, as the published numbers were made (default), or `samples`.
    */
   readonly mixedWeight?: MixedWeight;
+  /**
+   * n, prototypes beyond the K classes, the last of the model, for unlabeled images whose class no label names. Assignments,
+   * predictions and every softmax are over K + n; a label has nothing for the extra ones (smoothing stays among the
+   * classes), and `classify` scores the classes alone. Default 0.
+   */
+  readonly extraPrototypes?: number;
 }
 
-/** Semi-supervised learning with one prototype per class. */
+/** Semi-supervised learning with one prototype per class (and `extraPrototypes` for images of none). */
 export class Suave extends PrototypeMethod {
   readonly predictsClasses = true;
+  readonly clusters: ClusterWatch;
   readonly #numClasses: number;
   readonly #labelSmoothing: number;
   readonly #mixedWeight: MixedWeight;
@@ -48,7 +56,15 @@ export class Suave extends PrototypeMethod {
         `Suave: expected a model with one prototype layer, one prototype per class, got ${counts.length} layers.`,
       );
     }
-    this.#numClasses = counts[0];
+    const extra = options.extraPrototypes ?? 0;
+    this.#numClasses = counts[0] - extra;
+    if (!(extra >= 0) || this.#numClasses < 1) {
+      throw new ConfigError(
+        'extraPrototypes',
+        `Suave: expected at least one of the model's ${counts[0]} prototypes for a class, got ${extra} extra ones. Give the model K + n prototypes.`,
+      );
+    }
+    this.clusters = new ClusterWatch(counts, this.#numClasses);
     this.#labelSmoothing = options.labelSmoothing ?? 0.01;
     this.#mixedWeight = options.mixedWeight ?? 'views';
   }
@@ -80,7 +96,12 @@ export class Suave extends PrototypeMethod {
           assignments,
           this.assignmentCrops,
         ),
-        labeled: crossEntropyOf(logProbs.narrow(0, 0, numLabeled), labeled.targets, this.#labelSmoothing),
+        // Columns of extra prototypes have target 0: they count in the softmax and nowhere else.
+        labeled: crossEntropyOf(
+          this.#ofClasses(logProbs.narrow(0, 0, numLabeled)),
+          labeled.targets,
+          this.#labelSmoothing,
+        ),
         mixed:
           unlabeled.mixedPositions.length === 0
             ? null
@@ -93,11 +114,21 @@ export class Suave extends PrototypeMethod {
       };
       const terms = lossTerms(losses);
       if (progress.monitored !== false) {
+        Object.assign(terms, this.assignmentTerms(assignments));
         if (unlabeled.hiddenLabels) Object.assign(terms, pseudoLabelTerms(assignments, unlabeled.hiddenLabels));
-        Object.assign(terms, this.#labeledMetrics(output, logProbs, labeled));
+        Object.assign(terms, this.#labeledMetrics(output, this.#ofClasses(logProbs), labeled));
       }
       return { loss: weightedSum(losses, weights), terms };
     });
+  }
+
+  override classify(images: Tensor): Tensor {
+    return scope(() => this.#ofClasses(super.classify(images)));
+  }
+
+  /** The columns of the classes. */
+  #ofClasses(rows_NP: Tensor): Tensor {
+    return rows_NP.narrow(1, 0, this.#numClasses);
   }
 
   /** Sum over the online heads, on unmixed rows; null without heads. The heads' inputs are detached. */
@@ -110,6 +141,7 @@ export class Suave extends PrototypeMethod {
     return losses.reduce((left, right) => left.add(right));
   }
 
+  /** @param logProbs  [N, K], of the classes */
   #labeledMetrics(
     output: SwavOutput,
     logProbs: Tensor,

@@ -6,7 +6,7 @@ import { scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../../errors.js';
 import type { ClassifierNetwork } from '../../models/index.js';
 import { softCrossEntropy } from '../losses.js';
-import type { Batch, Method, Progress, StepResult } from '../method.js';
+import { type Batch, type Method, oneGroup, type ParameterGroup, type Progress, type StepResult } from '../method.js';
 import { labeledTerms } from '../monitoring.js';
 import { prefixed, scoreInEvalMode, unprefixed } from '../network-state.js';
 
@@ -33,8 +33,8 @@ export class Supervised implements Method {
     this.#labelSmoothing = options.labelSmoothing ?? 0.01;
   }
 
-  trainableParameters(): Tensor[] {
-    return this.model.parameters();
+  parameterGroups(): ParameterGroup[] {
+    return oneGroup(this.model);
   }
 
   step(batch: Batch, progress: Progress): StepResult {
