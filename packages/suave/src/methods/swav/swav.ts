@@ -1,6 +1,7 @@
 /** @file SwAV (Caron et al. 2020): swapped prediction of cluster assignments, without labels. */
 import { scope } from '@suave/torch';
 import { splitViews, unlabeledPart } from '../batch-parts.js';
+import { ClusterWatch } from '../cluster-watch.js';
 import { logProbabilities, swappedLoss } from '../losses.js';
 import type { Batch, Progress, StepResult } from '../method.js';
 import { PrototypeMethod, type PrototypeMethodOptions } from '../prototype-method.js';
@@ -15,6 +16,12 @@ export type SwavOptions = PrototypeMethodOptions;
 export class Swav extends PrototypeMethod {
   /** Its prototypes are clusters; no label names them. */
   readonly predictsClasses = false;
+  readonly clusters: ClusterWatch;
+
+  constructor(options: SwavOptions) {
+    super(options);
+    this.clusters = new ClusterWatch(this.model.prototypeCounts, 0);
+  }
 
   step(batch: Batch, progress: Progress): StepResult {
     return scope(() => {
@@ -31,7 +38,8 @@ export class Swav extends PrototypeMethod {
         ),
       );
       const loss = losses.reduce((left, right) => left.add(right)).div(losses.length);
-      return { loss, terms: { loss_unlabeled: loss.detach() } };
+      const watched = progress.monitored === false ? {} : this.assignmentTerms(assignments.flat());
+      return { loss, terms: { loss_unlabeled: loss.detach(), ...watched } };
     });
   }
 }
