@@ -1,9 +1,20 @@
 /** @file The door of the methods. */
 export { topkAccuracy } from './accuracy.js';
 export { Assigner, type AssignmentOptions } from './assignments.js';
+export { Daino, type DainoOptions } from './daino/daino.js';
+export { Dino, type DinoOptions } from './dino/dino.js';
+export {
+  DistillationMethod,
+  type DistillationNetwork,
+  type DistillationOptions,
+  type DistillationOutput,
+} from './dino/distillation-method.js';
+export { regularizedGroups } from './dino/parameter-groups.js';
+export { TeacherTargets, type TeacherTargetsOptions } from './dino/teacher-targets.js';
 export {
   type CrossEntropyOptions,
   type LossWeights,
+  logProbabilities,
   lossWeights,
   type MixedWeight,
   mixedLoss,
@@ -20,7 +31,7 @@ export {
   type Progress,
   type StepResult,
 } from './method.js';
-export { MomentumEncoder } from './momentum-encoder.js';
+export { MomentumEncoder, type MomentumEncoderOptions, momentumEncoderPrefix } from './momentum-encoder.js';
 export type { PrototypeMethodOptions } from './prototype-method.js';
 export { AssignmentQueue, queueRows } from './queue.js';
 export { type SinkhornOptions, sinkhornKnopp } from './sinkhorn.js';

@@ -5,6 +5,7 @@
 import { logSoftmax, noGrad, oneHot, scope, stack, type Tensor } from '@suave/torch';
 import { SuaveError } from '../errors.js';
 import { atLeastFloat32 } from '../models/index.js';
+import type { LabeledBatch } from './batch-parts.js';
 
 /** Log-probabilities of scores divided by a temperature, in at least float32. */
 export function logProbabilities(scores_NK: Tensor, temperature: number): Tensor {
@@ -107,6 +108,26 @@ export function mixedLoss(
       crossEntropySum(assignments[0].mul(lambdas[m]).add(flipped, { alpha: 1 - lambdas[m] }), logP),
     );
     return terms.reduce((left, right) => left.add(right)).div(logProbs.length * logProbs[0].shape[0]);
+  });
+}
+
+/**
+ * Sum of the online heads' losses on unmixed rows, without temperature; null without heads. Heads see detached features,
+ * so no gradient reaches the trunk.
+ * @param online  scores [≥ numOriginal, K] of each head, unmixed rows first
+ */
+export function onlineLoss(
+  online: readonly Tensor[],
+  { targets, numOriginal }: LabeledBatch,
+  labelSmoothing: number,
+): Tensor | null {
+  if (online.length === 0) return null;
+  return scope(() => {
+    const originals = targets.narrow(0, 0, numOriginal);
+    const losses = online.map((scores) =>
+      softCrossEntropy(scores.narrow(0, 0, numOriginal), originals, { labelSmoothing }),
+    );
+    return losses.reduce((left, right) => left.add(right));
   });
 }
 

@@ -4,6 +4,7 @@
  */
 import { noGrad, scope, softmax, type Tensor } from '@suave/torch';
 import { topkAccuracy } from './accuracy.js';
+import type { LabeledBatch } from './batch-parts.js';
 
 const KS = [1, 5] as const;
 
@@ -40,7 +41,7 @@ export function labeledTerms(scores_LK: Tensor, targets_LK: Tensor): Record<stri
  * @param probabilities_LK  softmax of the prototype scores at the training temperature, unmixed rows
  * @param online            logits of the online heads, unmixed rows
  */
-export function onlineTerms(
+function onlineTerms(
   probabilities_LK: Tensor,
   online: readonly Tensor[],
   targets_LK: Tensor,
@@ -58,4 +59,23 @@ export function onlineTerms(
       return terms;
     }),
   );
+}
+
+/**
+ * What labeled rows tell: `labeledTerms` of all of them, `onlineTerms` of the unmixed ones.
+ * @param logProbs_LK  the classifier's log-probabilities at the training temperature
+ * @param online       logits of the online heads, rows as in `logProbs_LK`
+ */
+export function supervisedTerms(
+  logProbs_LK: Tensor,
+  online: readonly Tensor[],
+  { targets, numOriginal }: LabeledBatch,
+  hasEnsembleHead = false,
+): Record<string, Tensor> {
+  return scope(() => {
+    const originals = (rows: Tensor) => rows.detach().narrow(0, 0, numOriginal);
+    const probabilities = originals(logProbs_LK).exp();
+    const ofOriginals = onlineTerms(probabilities, online.map(originals), originals(targets), hasEnsembleHead);
+    return { ...labeledTerms(logProbs_LK, targets), ...ofOriginals };
+  });
 }

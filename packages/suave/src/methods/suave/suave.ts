@@ -5,8 +5,7 @@
  */
 import { scope, type Tensor } from '@suave/torch';
 import { ConfigError } from '../../errors.js';
-import type { SwavOutput } from '../../models/index.js';
-import { type LabeledBatch, labeledAndUnlabeled, splitViews } from '../batch-parts.js';
+import { labeledAndUnlabeled, splitViews } from '../batch-parts.js';
 import { ClusterWatch } from '../cluster-watch.js';
 import {
   crossEntropyOf,
@@ -15,12 +14,12 @@ import {
   lossWeights,
   type MixedWeight,
   mixedLoss,
-  softCrossEntropy,
+  onlineLoss,
   swappedLoss,
   weightedSum,
 } from '../losses.js';
 import type { Batch, Progress, StepResult } from '../method.js';
-import { labeledTerms, onlineTerms, pseudoLabelTerms } from '../monitoring.js';
+import { pseudoLabelTerms, supervisedTerms } from '../monitoring.js';
 import { PrototypeMethod, type PrototypeMethodOptions } from '../prototype-method.js';
 
 /** Options of `Suave`; defaults are the paper's. */
@@ -80,6 +79,8 @@ export class Suave extends PrototypeMethod {
 
       const logProbs = logProbabilities(output.logits[0], this.temperature);
       const views = splitViews(logProbs, output.layout);
+      // Columns of extra prototypes have target 0: they count in the softmax and nowhere else.
+      const labeledLogProbs = this.#ofClasses(logProbs.narrow(0, 0, numLabeled));
       const weights = lossWeights(
         {
           batch: output.layout.viewRows[0],
@@ -96,12 +97,7 @@ export class Suave extends PrototypeMethod {
           assignments,
           this.assignmentCrops,
         ),
-        // Columns of extra prototypes have target 0: they count in the softmax and nowhere else.
-        labeled: crossEntropyOf(
-          this.#ofClasses(logProbs.narrow(0, 0, numLabeled)),
-          labeled.targets,
-          this.#labelSmoothing,
-        ),
+        labeled: crossEntropyOf(labeledLogProbs, labeled.targets, this.#labelSmoothing),
         mixed:
           unlabeled.mixedPositions.length === 0
             ? null
@@ -110,13 +106,13 @@ export class Suave extends PrototypeMethod {
                 unlabeled.mixedLambdas,
                 assignments,
               ),
-        online: this.#onlineLoss(output, labeled),
+        online: onlineLoss(output.online, labeled, this.#labelSmoothing),
       };
       const terms = lossTerms(losses);
       if (progress.monitored !== false) {
         Object.assign(terms, this.assignmentTerms(assignments));
         if (unlabeled.hiddenLabels) Object.assign(terms, pseudoLabelTerms(assignments, unlabeled.hiddenLabels));
-        Object.assign(terms, this.#labeledMetrics(output, this.#ofClasses(logProbs), labeled));
+        Object.assign(terms, supervisedTerms(labeledLogProbs, output.online, labeled, this.model.hasEnsembleHead));
       }
       return { loss: weightedSum(losses, weights), terms };
     });
@@ -129,32 +125,5 @@ export class Suave extends PrototypeMethod {
   /** The columns of the classes. */
   #ofClasses(rows_NP: Tensor): Tensor {
     return rows_NP.narrow(1, 0, this.#numClasses);
-  }
-
-  /** Sum over the online heads, on unmixed rows; null without heads. The heads' inputs are detached. */
-  #onlineLoss(output: SwavOutput, labeled: LabeledBatch): Tensor | null {
-    if (output.online.length === 0) return null;
-    const targets = labeled.targets.narrow(0, 0, labeled.numOriginal);
-    const losses = output.online.map((logits) =>
-      softCrossEntropy(logits.narrow(0, 0, labeled.numOriginal), targets, { labelSmoothing: this.#labelSmoothing }),
-    );
-    return losses.reduce((left, right) => left.add(right));
-  }
-
-  /** @param logProbs  [N, K], of the classes */
-  #labeledMetrics(
-    output: SwavOutput,
-    logProbs: Tensor,
-    { targets, numOriginal }: LabeledBatch,
-  ): Record<string, Tensor> {
-    return {
-      ...labeledTerms(logProbs.narrow(0, 0, targets.shape[0]), targets),
-      ...onlineTerms(
-        logProbs.narrow(0, 0, numOriginal).detach().exp(),
-        output.online.map((logits) => logits.narrow(0, 0, numOriginal)),
-        targets.narrow(0, 0, numOriginal),
-        this.model.hasEnsembleHead,
-      ),
-    };
   }
 }
