@@ -2,8 +2,7 @@
  * @file The state of a run as one safetensors file: network, momentum encoder, queue, optimizer, sums of the log, counters and
  * configuration. Written under a temporary name, synced, renamed: a killed process leaves the old file or the new one.
  */
-import { isfinite, noGrad, readSafetensors, scope, stack, type Tensor, writeSafetensors } from '@suave/torch';
-import { TrainingError } from '../errors.js';
+import { readSafetensors, type Tensor, writeSafetensors } from '@suave/torch';
 import { type CheckpointMetadata, decodeCheckpointMetadata, encodeCheckpointMetadata } from '../runs/index.js';
 
 /** Prefixes of the parts of a checkpoint; the method's own keys (`model.…`, `queue`) have none. */
@@ -64,28 +63,4 @@ export function rewriteMetadata(path: string, change: (metadata: CheckpointMetad
   } finally {
     for (const tensor of tensors.values()) tensor.dispose();
   }
-}
-
-/**
- * Makes sure that a state is worth keeping: all floating-point values are numbers. Waits for the device.
- * @throws TrainingError `NOT_FINITE`; the last good checkpoint stays
- */
-export function checkFinite(state: ReadonlyMap<string, Tensor>, where: string): void {
-  const floating = [...state.values()].filter((tensor) => tensor.dtype.includes('float'));
-  const finite = noGrad(() =>
-    scope(() =>
-      stack(floating.map((tensor) => isfinite(tensor).all()))
-        .all()
-        .item(),
-    ),
-  );
-  if (finite === 0) throw notFinite(where);
-}
-
-/** The error of a loss or weight that is infinite or not a number. */
-export function notFinite(where: string): TrainingError {
-  return new TrainingError(
-    `${where}: the loss or a weight is not a number any more. The last good checkpoint is kept; try a smaller optimizer.lr or a larger epsilon.`,
-    { code: 'NOT_FINITE' },
-  );
 }

@@ -2,13 +2,21 @@
  * @file Losses between two lines of the log, summed on the device and read back once. Its sums are part of the checkpoint, so
  * that a resumed run writes the same numbers.
  */
-import { isfinite, keep, stack, type Tensor, zeros } from '@suave/torch';
+import { cat, full, isfinite, keep, stack, type Tensor, zerosLike } from '@suave/torch';
+
+/** Losses that became infinite or no number. */
+export interface MeterFailure {
+  /** Those that did so first, `loss` only where it is the only one. */
+  readonly terms: readonly string[];
+  /** Steps since then: 0 is the last one added. */
+  readonly stepsAgo: number;
+}
 
 /** What `read` gives: means of the losses since the last time, other terms as they were in the last step. */
 export interface MeterReading {
   values: Record<string, number>;
-  /** Whether every loss since the last time was a number. */
-  allFinite: boolean;
+  /** Null where every loss since the last time was a number. */
+  failure: MeterFailure | null;
 }
 
 const lossPrefix = 'loss_';
@@ -20,6 +28,8 @@ export class Meter {
   #names: string[] = [];
   /** Sums of `#names`, float64 so that the order of magnitude of a long interval does not matter. */
   #sums: Tensor | null = null;
+  /** Steps until each sum stopped being a number, counted on the device, so that a failure is dated without waiting in every step. */
+  #goodSteps: Tensor | null = null;
   /** Terms of the last step that are not losses. */
   #latest: Map<string, Tensor> = new Map();
   #steps = 0;
@@ -34,40 +44,58 @@ export class Meter {
     const values = stack(
       names.map((name) => (name === 'loss' ? loss : terms[name])).map((value) => value.to('float64')),
     );
-    if (this.#sums === null || names.join() !== this.#names.join()) {
-      this.#sums?.dispose();
-      this.#sums = keep(zeros([names.length], { dtype: 'float64', device: this.#device }));
-      this.#names = names;
-      this.#steps = 0;
+    if (this.#sums === null || this.#goodSteps === null || names.join() !== this.#names.join()) {
+      this.#begin(names, keep(zerosLike(values)), 0);
     }
-    this.#sums.add_(values);
+    this.#goodSteps!.add_(isfinite(this.#sums!.add_(values)));
     this.#steps++;
     this.#dropLatest();
     const others = Object.entries(terms).filter(([name]) => !name.startsWith(lossPrefix));
     this.#latest = new Map(others.map(([name, tensor]) => [name, keep(tensor.detach())]));
   }
 
-  /** Whether no loss since the last reading was infinite or not a number; waits for the device. */
-  isFinite(): boolean {
-    return this.#sums === null || isfinite(this.#sums).all().item() === 1;
+  /** @param sums  taken over; of `steps` good steps */
+  #begin(names: string[], sums: Tensor, steps: number): void {
+    this.#sums?.dispose();
+    this.#goodSteps?.dispose();
+    this.#sums = sums;
+    this.#goodSteps = keep(full([names.length], steps, { dtype: 'float64', device: this.#device }));
+    this.#names = names;
+    this.#steps = steps;
+  }
+
+  /** The losses since the last reading that failed, or null; waits for the device. */
+  failure(): MeterFailure | null {
+    return this.#goodSteps === null ? null : this.#failureOf(this.#goodSteps.data() as Float64Array);
+  }
+
+  #failureOf(goodSteps: Float64Array): MeterFailure | null {
+    const first = Math.min(...goodSteps);
+    if (first >= this.#steps) return null;
+    const failed = this.#names.filter((_, i) => goodSteps[i] === first);
+    const terms = failed.length === 1 ? failed : failed.filter((name) => name !== 'loss');
+    return { terms, stepsAgo: this.#steps - first - 1 };
   }
 
   /** Reads everything back, once, and starts anew. Call inside a scope. */
   read(): MeterReading {
     const values: Record<string, number> = {};
-    if (this.#sums === null) return { values, allFinite: true };
+    if (this.#sums === null || this.#goodSteps === null) return { values, failure: null };
+    const count = this.#names.length;
     const latest = [...this.#latest.values()].map((tensor) => tensor.to('float64').reshape([1]));
-    const all = stack([...this.#sums.unbind(), ...latest.map((tensor) => tensor.reshape([]))]).data() as Float64Array;
+    const all = cat([this.#sums, this.#goodSteps, ...latest]).data() as Float64Array;
     this.#names.forEach((name, i) => {
       values[name] = all[i] / this.#steps;
     });
     [...this.#latest.keys()].forEach((name, i) => {
-      values[name] = all[this.#names.length + i];
+      values[name] = all[2 * count + i];
     });
+    const failure = this.#failureOf(all.subarray(count, 2 * count));
     this.#sums.zero_();
+    this.#goodSteps.zero_();
     this.#steps = 0;
     this.#dropLatest();
-    return { values, allFinite: this.#names.every((name) => Number.isFinite(values[name])) };
+    return { values, failure };
   }
 
   /** The sums, for a checkpoint. */
@@ -85,15 +113,17 @@ export class Meter {
     const sums = state.get('sums');
     this.dispose();
     if (sums === undefined) return;
-    this.#sums = keep(sums.to({ device: this.#device, dtype: 'float64', copy: true }));
-    this.#names = [...counters.names];
-    this.#steps = counters.steps;
+    // A checkpoint is written only while all sums are numbers.
+    const own = keep(sums.to({ device: this.#device, dtype: 'float64', copy: true }));
+    this.#begin([...counters.names], own, counters.steps);
   }
 
   dispose(): void {
     this.#sums?.dispose();
+    this.#goodSteps?.dispose();
     this.#dropLatest();
     this.#sums = null;
+    this.#goodSteps = null;
     this.#steps = 0;
   }
 

@@ -4,9 +4,10 @@ import { noGrad, type optim, scope, type Tensor } from '@suave/torch';
 import { type Score, scoreOf } from '../evaluation/metrics.js';
 import type { Batch, Method, Progress } from '../methods/index.js';
 import type { CheckpointScore, MetricsRecord, MetricsWriter, RunPaths } from '../runs/index.js';
-import { checkFinite, type LoadedCheckpoint, notFinite, writeCheckpoint } from './checkpoints.js';
+import { type LoadedCheckpoint, writeCheckpoint } from './checkpoints.js';
 import type { TrainingEvents } from './events.js';
-import { Meter } from './meter.js';
+import { checkFinite, type FailurePlace, lossFailure } from './failures.js';
+import { Meter, type MeterFailure } from './meter.js';
 import { type StepParts, trainStep } from './train-step.js';
 
 /** What a stage is made of. */
@@ -175,8 +176,8 @@ export class StageTrainer {
   async #log(epochEnds: boolean): Promise<void> {
     const { name, method, stepsPerEpoch, epochs, imagesPerStep, groupSettings } = this.#parts;
     const step = this.#step;
-    const { values, allFinite } = noGrad(() => scope(() => this.#meter.read()));
-    if (!allFinite) throw notFinite(this.#place);
+    const { values, failure } = noGrad(() => scope(() => this.#meter.read()));
+    this.#refuse(failure);
     const epoch = Math.floor((step - 1) / stepsPerEpoch);
     const progress: Progress = { step: step - 1, epoch, stepsPerEpoch, epochs, totalSteps: this.totalSteps };
     const record: MetricsRecord = {
@@ -221,7 +222,7 @@ export class StageTrainer {
 
   /** Writes `last.safetensors` with the complete state. @throws TrainingError when a value is no number */
   checkpoint(): void {
-    if (!noGrad(() => scope(() => this.#meter.isFinite()))) throw notFinite(this.#place);
+    this.#refuse(this.#meter.failure());
     this.#around.metrics.sync();
     this.#write(this.#around.paths.last, 'last');
     this.#checkpointAt = performance.now();
@@ -249,8 +250,13 @@ export class StageTrainer {
   }
 
   /** Where training stands, for messages. */
-  get #place(): string {
-    return `stage ${this.#parts.name}, step ${this.#step}`;
+  get #place(): FailurePlace {
+    return { stage: this.#parts.name, step: this.#step, lastCheckpoint: this.#around.paths.last };
+  }
+
+  /** @throws TrainingError when a loss since the last line of the log was no number */
+  #refuse(failure: MeterFailure | null): void {
+    if (failure !== null) throw lossFailure({ ...this.#place, step: this.#step - failure.stepsAgo }, failure);
   }
 
   #state(): StageState {
