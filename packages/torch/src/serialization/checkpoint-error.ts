@@ -37,3 +37,8 @@ export function listKeys(names: readonly string[], limit = 10): string {
   if (names.length <= limit) return names.join(', ');
   return `${names.slice(0, limit).join(', ')} and ${names.length - limit} more`;
 }
+
+/** A name out of a file as it may be printed: quoted, control characters escaped, cut at 80 characters. */
+export function showName(name: string): string {
+  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
+}

@@ -3,7 +3,7 @@
  * Layout: 8 bytes little-endian header length N, N bytes of JSON padded with spaces, the tensors' bytes without holes.
  */
 import type { DType } from '../dtype.js';
-import { CheckpointError } from './checkpoint-error.js';
+import { CheckpointError, showName } from './checkpoint-error.js';
 
 /** One tensor of a file: where its bytes lie, counted from the end of the header. */
 export interface SafetensorsEntry {
@@ -72,40 +72,36 @@ function isSize(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
-function show(key: string): string {
-  return JSON.stringify(key.length > 80 ? `${key.slice(0, 80)}…` : key);
-}
-
 function parseEntry(file: string, key: string, value: unknown, dataBytes: number): SafetensorsEntry {
-  if (!isRecord(value)) refuse(file, `tensor ${show(key)} is described by no object`);
+  if (!isRecord(value)) refuse(file, `tensor ${showName(key)} is described by no object`);
   for (const field of Object.keys(value)) {
     if (field !== 'dtype' && field !== 'shape' && field !== 'data_offsets')
-      refuse(file, `tensor ${show(key)} has an unknown field ${show(field)}`);
+      refuse(file, `tensor ${showName(key)} has an unknown field ${showName(field)}`);
   }
   const { dtype: dtypeName, shape, data_offsets: offsets } = value;
-  if (typeof dtypeName !== 'string') refuse(file, `tensor ${show(key)} has no dtype`);
+  if (typeof dtypeName !== 'string') refuse(file, `tensor ${showName(key)} has no dtype`);
   const dtype = DTYPES.get(dtypeName);
   if (dtype === undefined) {
     throw new CheckpointError(
       'ERR_CHECKPOINT_DTYPE',
-      `${file}: tensor ${show(key)} has the dtype ${show(dtypeName)}, expected one of ${[...DTYPES.keys()].join(', ')}. Convert it first.`,
+      `${file}: tensor ${showName(key)} has the dtype ${showName(dtypeName)}, expected one of ${[...DTYPES.keys()].join(', ')}. Convert it first.`,
     );
   }
   if (!Array.isArray(shape) || shape.length > 64 || !shape.every(isSize))
-    refuse(file, `tensor ${show(key)} has no valid shape`);
+    refuse(file, `tensor ${showName(key)} has no valid shape`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !isSize(offsets[0]) || !isSize(offsets[1]))
-    refuse(file, `tensor ${show(key)} has no valid data_offsets`);
+    refuse(file, `tensor ${showName(key)} has no valid data_offsets`);
   const [start, end] = offsets as [number, number];
   if (start > end || end > dataBytes)
-    refuse(file, `tensor ${show(key)} lies at bytes ${start} to ${end} of ${dataBytes} bytes of data`);
+    refuse(file, `tensor ${showName(key)} lies at bytes ${start} to ${end} of ${dataBytes} bytes of data`);
   let extent = itemSize(dtype);
   for (const size of shape as number[]) {
     extent *= Math.max(size, 1);
-    if (!Number.isSafeInteger(extent)) refuse(file, `tensor ${show(key)} is larger than any file`);
+    if (!Number.isSafeInteger(extent)) refuse(file, `tensor ${showName(key)} is larger than any file`);
   }
   const bytes = (shape as number[]).includes(0) ? 0 : extent;
   if (bytes !== end - start)
-    refuse(file, `tensor ${show(key)} needs ${bytes} bytes by dtype and shape, its offsets span ${end - start}`);
+    refuse(file, `tensor ${showName(key)} needs ${bytes} bytes by dtype and shape, its offsets span ${end - start}`);
   return { dtype, shape: shape as number[], start, end };
 }
 
@@ -114,7 +110,7 @@ function parseMetadata(file: string, value: unknown): Record<string, string> {
   if (value === undefined) return metadata;
   if (!isRecord(value)) refuse(file, `${METADATA_KEY} is no object`);
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') refuse(file, `${METADATA_KEY} ${show(key)} is no string`);
+    if (typeof text !== 'string') refuse(file, `${METADATA_KEY} ${showName(key)} is no string`);
     metadata[key] = text;
   }
   return metadata;
@@ -162,7 +158,7 @@ export function parseHeader(file: string, json: Uint8Array, fileBytes: number): 
   for (const [key, entry] of byOffset) {
     if (entry.start !== position) {
       const problem = entry.start < position ? 'overlaps the tensor before it' : 'leaves a hole before it';
-      refuse(file, `tensor ${show(key)} ${problem} (starts at ${entry.start}, expected ${position})`);
+      refuse(file, `tensor ${showName(key)} ${problem} (starts at ${entry.start}, expected ${position})`);
     }
     position = entry.end;
   }

@@ -2,12 +2,13 @@
  * @file Safetensors files: named tensors and text metadata. Tensors stream through one buffer in both directions, so
  * that a file of any size needs no second copy in memory; files are read, never mapped.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { noGrad } from '../autograd/index.js';
-import { contiguous, copy_, detach, empty, narrow, ne, reshape, to, view } from '../generated/operators.js';
+import { contiguous, detach, narrow, to } from '../generated/operators.js';
 import { scope } from '../scope.js';
-import { fromTypedArray, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import { writeAtomically } from './atomic-write.js';
+import { type ByteSource, FileSource } from './byte-source.js';
 import { CheckpointError } from './checkpoint-error.js';
 import {
   formatHeader,
@@ -18,14 +19,9 @@ import {
   type SafetensorsEntry,
   type SafetensorsHeader,
 } from './safetensors-header.js';
+import { bytesOf, tensorFromChunks } from './tensor-bytes.js';
 
 const CHUNK_BYTES = 8 << 20;
-
-/** A contiguous tensor's memory as a vector of bytes; shares the memory. */
-function bytesOf(tensor: Tensor): Tensor {
-  const flat = reshape(tensor, [-1]);
-  return tensor.dtype === 'uint8' ? flat : view(flat, 'uint8');
-}
 
 /**
  * Writes tensors and metadata to a safetensors file, atomically: a temporary file in the same folder, synced, renamed.
@@ -65,35 +61,21 @@ export function writeSafetensors(
 
 /** A safetensors file held open, to read single tensors; its header is checked when it is opened. */
 export class SafetensorsFile {
+  readonly path: string;
   readonly header: SafetensorsHeader;
-  #descriptor: number | null;
+  readonly #source: ByteSource;
 
   /**
-   * @param path  file to open
+   * @param file  path, or bytes that are taken over
    * @throws CheckpointError when the file is missing, cut off, or anything in its header does not fit
    */
-  constructor(readonly path: string) {
-    let descriptor: number;
+  constructor(file: string | ByteSource) {
+    const source = typeof file === 'string' ? new FileSource(file, 'a safetensors file') : file;
+    this.#source = source;
+    this.path = source.name;
     try {
-      descriptor = openSync(path, 'r');
-    } catch (cause) {
-      throw new CheckpointError(
-        'ERR_CHECKPOINT_FILE',
-        `${path}: expected a safetensors file, got ${(cause as NodeJS.ErrnoException).code ?? 'an error'}. Check the path.`,
-        { cause },
-      );
-    }
-    this.#descriptor = descriptor;
-    try {
-      const status = fstatSync(descriptor);
-      if (!status.isFile())
-        throw new CheckpointError(
-          'ERR_CHECKPOINT_FILE',
-          `${path}: expected a safetensors file, got a folder or device.`,
-        );
-      const prefix = this.#bytes(0, Math.min(8, status.size));
-      const length = parseHeaderLength(path, prefix, status.size);
-      this.header = parseHeader(path, this.#bytes(8, length), status.size);
+      const length = parseHeaderLength(this.path, source.read(0, Math.min(8, source.size)), source.size);
+      this.header = parseHeader(this.path, source.read(8, length), source.size);
     } catch (error) {
       this.close();
       throw error;
@@ -111,60 +93,44 @@ export class SafetensorsFile {
    * @throws CheckpointError when there is no such tensor, or the file ends early
    */
   read(name: string): Tensor {
-    const entry = this.header.entries.get(name);
-    if (entry === undefined)
-      throw new CheckpointError(
-        'ERR_CHECKPOINT_KEYS',
-        `${this.path}: expected a tensor "${name}", got none of that name.`,
-        {
-          missing: [name],
-        },
-      );
-    return scope(() => noGrad(() => this.#tensor(entry)));
+    const { dtype, shape } = this.#entry(name);
+    return scope(() => noGrad(() => tensorFromChunks(dtype, shape, this.chunks(name))));
+  }
+
+  /**
+   * The bytes of one tensor, in pieces of at most 8 MiB.
+   * @throws CheckpointError when there is no such tensor, or the file ends early
+   */
+  *chunks(name: string): Generator<Uint8Array> {
+    const { start, end } = this.#entry(name);
+    for (let position = start; position < end; position += CHUNK_BYTES)
+      yield this.#source.read(this.header.dataStart + position, Math.min(CHUNK_BYTES, end - position));
+  }
+
+  /** SHA-256 of the bytes of one tensor, in hexadecimal; needs no libtorch. */
+  sha256(name: string): string {
+    const hash = createHash('sha256');
+    for (const chunk of this.chunks(name)) hash.update(chunk);
+    return hash.digest('hex');
   }
 
   /** Closes the file; reading afterwards is an error, closing twice is not. */
   close(): void {
-    if (this.#descriptor !== null) closeSync(this.#descriptor);
-    this.#descriptor = null;
+    this.#source.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #tensor(entry: SafetensorsEntry): Tensor {
-    const tensor = empty([...entry.shape], { dtype: entry.dtype === 'bool' ? 'uint8' : entry.dtype });
-    const length = entry.end - entry.start;
-    if (length > 0) {
-      const bytes = bytesOf(tensor);
-      for (let offset = 0; offset < length; offset += CHUNK_BYTES) {
-        const size = Math.min(CHUNK_BYTES, length - offset);
-        const chunk = this.#bytes(this.header.dataStart + entry.start + offset, size);
-        scope(() => {
-          copy_(narrow(bytes, 0, offset, size), fromTypedArray(chunk, [size]));
-        });
-      }
-    }
-    // Any other byte than 0 and 1 in a bool tensor is undefined behavior: they become 1.
-    return entry.dtype === 'bool' ? ne(tensor, 0) : tensor;
-  }
-
-  #bytes(position: number, length: number): Uint8Array {
-    if (this.#descriptor === null)
-      throw new CheckpointError('ERR_CHECKPOINT_FILE', `${this.path}: the file was closed. Open it again.`);
-    const bytes = new Uint8Array(length);
-    let offset = 0;
-    while (offset < length) {
-      const read = readSync(this.#descriptor, bytes, offset, length - offset, position + offset);
-      if (read === 0)
-        throw new CheckpointError(
-          'ERR_CHECKPOINT_FILE',
-          `${this.path}: expected ${position + length} bytes, the file ends before.`,
-        );
-      offset += read;
-    }
-    return bytes;
+  #entry(name: string): SafetensorsEntry {
+    const entry = this.header.entries.get(name);
+    if (entry !== undefined) return entry;
+    throw new CheckpointError(
+      'ERR_CHECKPOINT_KEYS',
+      `${this.path}: expected a tensor "${name}", got none of that name.`,
+      { missing: [name] },
+    );
   }
 }
 
