@@ -117,9 +117,11 @@ export class Classifier {
     return this.metadata.probabilityTemperature;
   }
 
-  /** Scores [N, K] of prepared images [N, 3, s, s], float32 on the CPU. */
+  /** Scores [N, K] of prepared images [N, 3, s, s], float32 on the CPU; prototypes beyond the classes are left out. */
   score(images: Tensor): Tensor {
-    return noGrad(() => scope(() => this.#network.classify(images).to('float32').cpu()));
+    return noGrad(() =>
+      scope(() => this.#network.classify(images).narrow(1, 0, this.classes.length).to('float32').cpu().contiguous()),
+    );
   }
 
   dispose(): void {

@@ -69,6 +69,8 @@ export const suaveDefaults = {
   method: 'suave',
   mixing: { labeled: 'extend', unlabeled: 'globals', cutmixProb: 0.5, beta: 1, prob: 1, positions: 'true' },
   ...clustering,
+  prior: 'uniform', // P
+  extraPrototypes: 0, // P
   labelSmoothing: 0.01, // P
   mixedWeight: 'views', // C: counts mixed views, the published numbers were made so
   freezePrototypesEpochs: 0, // C
@@ -117,7 +119,7 @@ export const commonConfig = {
   devices: 1,
   precision: 'fp32',
   init: null,
-  logging: { every: 10, checkpointMinutes: 10 },
+  logging: { every: 10, checkpointMinutes: 10, collapse: 'warn' },
 } satisfies Partial<Config>;
 
 /** What a convolutional backbone leaves empty. */

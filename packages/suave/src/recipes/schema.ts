@@ -76,6 +76,9 @@ export const configSchema = z.strictObject({
   logging: z.strictObject({
     every: positiveInt.describe('steps between two lines of metrics.jsonl'),
     checkpointMinutes: positive.describe('minutes between two checkpoints within an epoch'),
+    collapse: z
+      .enum(['warn', 'stop', 'off'])
+      .describe('what happens where the assignments say nothing any more: a warning, the end of the run, or nothing'),
   }),
   stages: z
     .array(stageSchema)

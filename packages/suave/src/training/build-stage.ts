@@ -2,7 +2,7 @@
 import { manualSeed, type nn } from '@suave/torch';
 import { ConfigError } from '../errors.js';
 import { createNetwork, type NetworkOf } from '../evaluation/network.js';
-import { type Method, type PrototypeMethodOptions, Suave, Supervised, Swav } from '../methods/index.js';
+import { classPrior, type Method, type PrototypeMethodOptions, Suave, Supervised, Swav } from '../methods/index.js';
 import type { Config, Stage, SuaveStage, SupervisedStage, SwavStage } from '../recipes/index.js';
 import type { CheckpointBackbone, CheckpointModel } from '../runs/index.js';
 import { initializationSeed } from './seeds.js';
@@ -20,7 +20,8 @@ function prototypesOf(config: Config, stage: SwavStage | SuaveStage, numClasses:
   if (stage.method === 'swav')
     return { ...shared, outputs: stage.prototypes, onlineClasses: null, ensembleHead: false };
   const { onlineHeads, ensembleHead } = stage;
-  return { ...shared, outputs: [numClasses], onlineClasses: onlineHeads ? numClasses : null, ensembleHead };
+  const outputs = [numClasses + stage.extraPrototypes];
+  return { ...shared, outputs, onlineClasses: onlineHeads ? numClasses : null, ensembleHead };
 }
 
 function linearOf(config: Config, { features }: SupervisedStage, numClasses: number): Described<'linear'> {
@@ -46,6 +47,8 @@ export interface MethodRequest {
   /** Index of the stage. */
   readonly index: number;
   readonly numClasses: number;
+  /** Labeled images of each class. */
+  readonly labelCounts: readonly number[];
   /** Turns durations in epochs into steps. */
   readonly stepsPerEpoch: number;
   /** Copies weights of the stage before into the network, before a momentum encoder is made from it. */
@@ -66,6 +69,9 @@ export function createMethod(request: MethodRequest): Method {
     case 'suave':
       return new Suave({
         ...prototypeOptions(request, stage),
+        prior:
+          stage.prior === 'labels' ? classPrior(request.labelCounts, { extraPrototypes: stage.extraPrototypes }) : null,
+        extraPrototypes: stage.extraPrototypes,
         labelSmoothing: stage.labelSmoothing,
         mixedWeight: stage.mixedWeight,
         warmupProjectionEpochs: stage.warmupProjectionEpochs,

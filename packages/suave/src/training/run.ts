@@ -236,7 +236,8 @@ class RunningStage {
       else if (config.init !== null)
         withInitWeights(config.init, (weights) => handOver(network, weights, stage.init, `--init ${config.init}`));
     };
-    this.method = createMethod({ config, index, numClasses: data.classes.length, stepsPerEpoch, load });
+    const numClasses = data.classes.length;
+    this.method = createMethod({ config, index, numClasses, labelCounts: labelCounts(data), stepsPerEpoch, load });
     const { method } = this;
     const groups = method.parameterGroups();
     const optimizer = createOptimizer(stage.optimizer, groups);
@@ -299,6 +300,13 @@ class RunningStage {
     this.trainer.dispose();
     if (!this.#isReleased) this.method.dispose();
   }
+}
+
+/** Labeled images of each class. */
+function labelCounts({ classes, labels }: LoadedData): number[] {
+  const counts = new Array<number>(classes.length).fill(0);
+  for (const label of labels) if (label >= 0) counts[label]++;
+  return counts;
 }
 
 function withInitWeights(path: string, use: (weights: ReadonlyMap<string, Tensor>) => void): void {

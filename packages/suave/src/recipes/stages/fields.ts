@@ -207,7 +207,11 @@ export const distillationFields = {
 
 export const clusteringFields = {
   temperature: positive.describe('softmax temperature T of the predictions'),
-  epsilon: positive.describe('Sinkhorn temperature; smaller is sharper'),
+  epsilon: z
+    .union([positive, z.literal('auto')])
+    .describe(
+      'Sinkhorn temperature; smaller is sharper; auto follows the scores, so that assignments keep their entropy',
+    ),
   sinkhornIterations: positiveInt.describe('Sinkhorn-Knopp iterations'),
   queue: z
     .strictObject({

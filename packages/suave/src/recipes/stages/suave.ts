@@ -29,6 +29,15 @@ export const suaveStageSchema = z.strictObject({
       .describe('where mixed views are taken from; official: the swapped positions of the published code'),
   }),
   ...clusteringFields,
+  prior: z
+    .enum(['uniform', 'labels'])
+    .describe(
+      'share of the images that each class gets in the assignments: all the same, or (count + 1) / (labels + classes) of the labels',
+    ),
+  extraPrototypes: z
+    .int()
+    .min(0)
+    .describe('prototypes beyond the classes, for unlabeled images of classes that no label names'),
   labelSmoothing: labeledFields.labelSmoothing,
   mixedWeight: z
     .enum(['views', 'samples'])
