@@ -218,6 +218,10 @@ export class GoldenCase {
   }
 }
 
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function checkTree(got: unknown, expected: unknown, tolerance: Tolerance, label: string): void {
   if (typeof expected === 'number' && typeof got === 'number') {
     assertNumbers([got], [expected], tolerance, label);
@@ -225,6 +229,10 @@ function checkTree(got: unknown, expected: unknown, tolerance: Tolerance, label:
     expected.forEach((value, i) => {
       checkTree(got[i], value, tolerance, `${label}[${i}]`);
     });
+  } else if (isRecord(expected) && isRecord(got)) {
+    for (const key of new Set([...Object.keys(expected), ...Object.keys(got)])) {
+      checkTree(got[key], expected[key], tolerance, `${label}.${key}`);
+    }
   } else if (JSON.stringify(got) !== JSON.stringify(expected)) {
     throw new Error(`${label}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(got)}.`);
   }
