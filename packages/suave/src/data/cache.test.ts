@@ -23,6 +23,7 @@ import {
   writeImages,
 } from '../../../../tests/fixtures/image-folders.js';
 import { cacheFolder, openImageCache } from './cache.js';
+import { fileStore } from './pixel-store.js';
 import { scanFolder } from './scan.js';
 
 /** Sixty-odd images of two formats and three sizes, in more blocks than workers. */
@@ -37,7 +38,15 @@ async function makeData(): Promise<string> {
 
 function request(data: string, cache: string, more: { workers?: number; cacheSide?: number | null } = {}) {
   const images = scanFolder(data).images;
-  return { root: data, images, cache, cacheSide: 20, exifOrientation: 'apply', workers: 0, ...more } as const;
+  return {
+    store: fileStore(data),
+    images,
+    cache,
+    cacheSide: 20,
+    exifOrientation: 'apply',
+    workers: 0,
+    ...more,
+  } as const;
 }
 
 const fileOf = (folder: string) => {
@@ -195,9 +204,10 @@ describe('cache of decoded images', () => {
     const modules = pathToFileURL(join(import.meta.dirname, '..', '..', 'dist', 'data')).href;
     const script = `
       const { openImageCache } = await import('${modules}/cache.js');
+      const { fileStore } = await import('${modules}/pixel-store.js');
       const { scanFolder } = await import('${modules}/scan.js');
       await openImageCache({
-        root: ${JSON.stringify(data)}, cache: ${JSON.stringify(folder)}, images: scanFolder(${JSON.stringify(data)}).images,
+        store: fileStore(${JSON.stringify(data)}), cache: ${JSON.stringify(folder)}, images: scanFolder(${JSON.stringify(data)}).images,
         cacheSide: 20, exifOrientation: 'apply', workers: 1, onProgress: () => process.kill(process.pid, 'SIGKILL'),
       });`;
     const killed = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });

@@ -3,10 +3,9 @@
  * next run; only new and changed files are decoded again.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, realpathSync, statfsSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, realpathSync, statfsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';
-import sharp from 'sharp';
 import { DataError, SuaveError } from '../errors.js';
 import {
   type CacheEntry,
@@ -19,15 +18,15 @@ import {
 } from './cache-file.js';
 import { CompleteFile, removeStaleTemporaries } from './complete-file.js';
 import { type DecodeOptions, decoderVersion } from './decode.js';
-import { type DecodeRun, decodeAll } from './decode-pool.js';
+import type { DecodeRun } from './decode-pool.js';
 import { sortNaturally } from './natural-order.js';
+import { type PixelStore, sampleSizes } from './pixel-store.js';
 import { reducedSize } from './resize.js';
 import type { ImageFile } from './scan.js';
 
 /** Which images are wanted, how, and where the cache lies. */
 export interface CacheRequest extends DecodeOptions, DecodeRun {
-  /** Absolute path of the data folder. */
-  readonly root: string;
+  readonly store: PixelStore;
   /** In natural order. */
   readonly images: readonly ImageFile[];
   /** Folder of the caches; null: see `cacheFolder`. */
@@ -78,7 +77,7 @@ function makeFolder(folder: string, root: string): void {
 /** All that decides the bytes of an image beside its own file. */
 function cacheKey(request: CacheRequest): string {
   return JSON.stringify([
-    realpathSync(request.root),
+    realpathSync(request.store.root),
     request.cacheSide ?? 'full size',
     request.exifOrientation,
     decoderVersion,
@@ -96,7 +95,7 @@ function isSameFile(entry: CacheEntry | undefined, image: ImageFile): entry is C
  */
 export async function openImageCache(request: CacheRequest): Promise<ImageCache> {
   const folder = cacheFolder(request.cache);
-  makeFolder(folder, request.root);
+  makeFolder(folder, request.store.root);
   const key = cacheKey(request);
   const path = join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 24)}.images`);
   const old = openCacheFile(path, key);
@@ -126,12 +125,8 @@ function stillValid(old: OpenCacheFile, request: CacheRequest): CacheEntry[] {
   const requested = new Set(request.images.map((image) => image.path));
   return [...old.entries.values()].filter((entry) => {
     if (requested.has(entry.path)) return false;
-    try {
-      const stats = statSync(join(request.root, entry.path));
-      return stats.size === entry.size && stats.mtimeMs === entry.mtimeMs;
-    } catch {
-      return false;
-    }
+    const stamp = request.store.stamp(entry.path);
+    return stamp !== null && stamp.size === entry.size && stamp.mtimeMs === entry.mtimeMs;
   });
 }
 
@@ -204,9 +199,8 @@ async function writeImages(
     }
   };
   const sorted = order.filter((image) => !isKept.has(image));
-  const paths = sorted.map((image) => join(request.root, image.path));
-  await decodeAll(
-    paths,
+  await request.store.decode(
+    sorted.map((image) => image.path),
     { cacheSide: request.cacheSide, exifOrientation: request.exifOrientation },
     ({ heights, widths, reasons, bytes }) => {
       let start = 0;
@@ -225,25 +219,14 @@ async function writeImages(
   copyKept();
 }
 
-/** Headers that are read to estimate the space that the others need. */
-const numSampled = 48;
-
-/** Mean bytes of an image in the cache, from some of the files; files that cannot be read are left out. */
+/** Mean bytes of an image in the cache, from some of the images. */
 async function meanImageBytes(request: CacheRequest, images: readonly ImageFile[]): Promise<number> {
-  const step = Math.max(1, Math.floor(images.length / numSampled));
-  let sum = 0;
-  let count = 0;
-  for (let i = 0; i < images.length; i += step) {
-    try {
-      const { height, width } = await sharp(join(request.root, images[i].path)).metadata();
-      const size = reducedSize(height, width, request.cacheSide);
-      sum += size.height * size.width * 3;
-      count++;
-    } catch {
-      // It will be named when it is decoded.
-    }
-  }
-  return count === 0 ? 0 : sum / count;
+  const sizes = await sampleSizes(request.store, images);
+  const bytes = sizes.map(({ height, width }) => {
+    const size = reducedSize(height, width, request.cacheSide);
+    return size.height * size.width * 3;
+  });
+  return bytes.reduce((sum, each) => sum + each, 0) / Math.max(1, bytes.length);
 }
 
 async function checkSpace(

@@ -3,6 +3,7 @@ import { DataError } from '../errors.js';
 import type { CacheRequest } from './cache.js';
 import { type ImageSet, openMappedCache } from './image-set.js';
 import { sortNaturally } from './natural-order.js';
+import type { PixelStore } from './pixel-store.js';
 import { checkUnreadable, type DataOptions, type DataPlan, listSkipped, planData, replanRoles } from './plan.js';
 import type { DataImage } from './regions.js';
 import type { SkippedFile } from './scan.js';
@@ -55,9 +56,9 @@ export interface LoadedData {
 }
 
 /** What the cache is asked for, from the options of a load and the images it needs. */
-export function cacheRequest(root: string, images: CacheRequest['images'], options: LoadOptions): CacheRequest {
+export function cacheRequest(store: PixelStore, images: CacheRequest['images'], options: LoadOptions): CacheRequest {
   return {
-    root,
+    store,
     images,
     cacheSide: options.cacheSide === 'none' ? null : options.cacheSide,
     exifOrientation: options.exifOrientation ?? 'apply',
@@ -107,7 +108,7 @@ export async function loadPlannedData(plan: DataPlan, options: LoadOptions): Pro
   checkCacheSide(options.cacheSide);
   const { layout } = plan;
   const images = sortNaturally([...layout.pool, ...(layout.val ?? [])], (image) => image.path);
-  const mapped = await openMappedCache(cacheRequest(layout.root, images, options));
+  const mapped = await openMappedCache(cacheRequest(layout.store, images, options));
   try {
     const { cache } = mapped;
     const damaged = cache.entries.filter((entry) => entry.reason !== null);

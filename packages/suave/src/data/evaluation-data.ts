@@ -9,6 +9,7 @@ import { classIndexOf, nameKey } from './natural-order.js';
 import { checkUnreadable } from './plan.js';
 import { type DataImage, folderBelow, type Regions, regionsOf } from './regions.js';
 import { type SkippedFile, scanFolder } from './scan.js';
+import { scanData } from './scan-data.js';
 import type { Splits } from './splits.js';
 
 /** What to measure on. */
@@ -45,7 +46,7 @@ interface Candidate {
  */
 export async function loadEvaluationData(options: EvaluationOptions): Promise<EvaluationData> {
   checkCacheSide(options.cacheSide);
-  const scan = scanFolder(options.data);
+  const scan = await scanData(options.data);
   if (scan.images.length === 0) {
     throw new DataError(
       `data: expected JPEG, PNG or WebP images in "${scan.root}", got none. Give the folder that holds the images.`,
@@ -54,7 +55,7 @@ export async function loadEvaluationData(options: EvaluationOptions): Promise<Ev
   }
   const { source, candidates } = candidatesOf(regionsOf(scan), options.splits ?? null, scan.root);
   const { chosen, labels, notes } = matchClasses(candidates, options.classes, scan.root);
-  const mapped = await openMappedCache(cacheRequest(scan.root, chosen, options));
+  const mapped = await openMappedCache(cacheRequest(scan.store, chosen, options));
   try {
     const readable: number[] = [];
     const skipped: SkippedFile[] =

@@ -11,8 +11,11 @@ export { DecodeError, type DecodeOptions, decodeBytes, decodeFile } from './deco
 export { type DecodeRun, defaultWorkers } from './decode-pool.js';
 export { type EvaluationData, type EvaluationOptions, listImageFiles, loadEvaluationData } from './evaluation-data.js';
 export { decodeImages, type ImageSet } from './image-set.js';
+export { balancedIndexList } from './index-list.js';
 export { type DataOptions, type DataPlan, listSkipped, planData } from './plan.js';
 export type { RgbImage } from './resize.js';
 export { createSampler, type SampledBatch, type Sampler, type SamplerOptions } from './samplers.js';
-export type { SkippedFile } from './scan.js';
+export type { FolderScan, SkippedFile } from './scan.js';
+export { scanData } from './scan-data.js';
 export { readSplits, type SplitOptions, type Splits, writeSplits } from './splits.js';
+export { readTar, type TarMember } from './tar.js';

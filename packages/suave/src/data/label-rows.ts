@@ -37,6 +37,8 @@ class ImageFinder {
   readonly #images = new Map<string, DataImage>();
   readonly #unreadable: Set<string>;
   #byFileName: Map<string, DataImage[]> | null = null;
+  #byIndex: Map<string, DataImage[]> | null = null;
+  readonly #synsetFolders = new Map<string, string | null>();
 
   constructor(readonly context: LabelContext) {
     for (const image of [...context.regions.pool, ...(context.regions.val ?? [])])
@@ -65,25 +67,48 @@ class ImageFinder {
   }
 
   /**
-   * The training image of a file name without folders. `n01440764_10026.JPEG` lies in the first class folder whose
-   * name starts with the part before `_` (ImageNet's published subsets); any other name must occur once.
+   * The training image of a file name without folders. `n01440764_10026.JPEG` lies in the folder of its synset
+   * (ImageNet's published subsets); any other name must occur once.
    */
   findByName(name: string): DataImage | 'unreadable' | null {
     const { regions } = this.context;
-    const synset = name.includes('_') ? name.slice(0, name.indexOf('_')) : null;
-    const folder = synset === null ? undefined : regions.classFolders.find((each) => each.startsWith(synset));
-    if (folder !== undefined) {
-      const found = this.find(`${regions.trainPrefix}${folder}/${name}`);
-      if (found) return found;
-    }
-    this.#byFileName ??= groupByFileName(regions.pool);
-    const same = this.#byFileName.get(nameKey(name)) ?? [];
-    return same.length === 1 ? same[0] : null;
+    const folder = this.synsetFolder(name);
+    const found = folder === null ? null : this.find(`${regions.trainPrefix}${folder}/${name}`);
+    if (found) return found;
+    this.#byFileName ??= groupBy(regions.pool, (image) => nameKey(fileName(image.path)));
+    return onlyOne(this.#byFileName.get(nameKey(name)));
   }
 
-  /** How often a bare file name occurs among the training images. */
+  /** The first class folder, by code unit, whose name starts with the part of a file name before `_`. */
+  synsetFolder(name: string): string | null {
+    const synset = name.includes('_') ? name.slice(0, name.indexOf('_')) : '';
+    if (synset === '') return null;
+    let folder = this.#synsetFolders.get(synset);
+    if (folder === undefined) {
+      folder = this.context.regions.classFolders.filter((each) => each.startsWith(synset)).sort()[0] ?? null;
+      this.#synsetFolders.set(synset, folder);
+    }
+    return folder;
+  }
+
+  /** The training image of an index from 0 in the original order: the one whose file name is that number. */
+  findByIndex(index: string): DataImage | null {
+    this.#byIndex ??= groupBy(this.context.regions.pool, (image) =>
+      indexKey(fileName(image.path).replace(/\.\w+$/, '')),
+    );
+    return onlyOne(this.#byIndex.get(indexKey(index)));
+  }
+
+  /** The image that a line means. */
+  findRow(row: LabelRow, kind: LabelsFile['kind']): DataImage | 'unreadable' | null {
+    const found = this.find(row.path);
+    if (found !== null || kind === 'csv') return found;
+    return kind === 'list' ? this.findByName(row.path) : this.findByIndex(row.path);
+  }
+
+  /** How often a bare file name or index occurs among the training images. */
   occurrences(name: string): number {
-    return this.#byFileName?.get(nameKey(name))?.length ?? 0;
+    return (this.#byFileName?.get(nameKey(name)) ?? this.#byIndex?.get(indexKey(name)))?.length ?? 0;
   }
 
   /** Paths to suggest for one that is not there: those in the same folder, or of the same file name. */
@@ -99,10 +124,19 @@ function fileName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 
-function groupByFileName(images: readonly DataImage[]): Map<string, DataImage[]> {
+/** A number without leading zeros; any other text as it is. */
+function indexKey(text: string): string {
+  return /^\d+$/.test(text) ? text.replace(/^0+(?=\d)/, '') : text;
+}
+
+function onlyOne(images: readonly DataImage[] | undefined): DataImage | null {
+  return images?.length === 1 ? images[0] : null;
+}
+
+function groupBy(images: readonly DataImage[], keyOf: (image: DataImage) => string): Map<string, DataImage[]> {
   const groups = new Map<string, DataImage[]>();
   for (const image of images) {
-    const key = nameKey(fileName(image.path));
+    const key = keyOf(image);
     const group = groups.get(key);
     if (group) group.push(image);
     else groups.set(key, [image]);
@@ -120,7 +154,7 @@ export function applyLabels(labels: LabelsFile, context: LabelContext): void {
   const lineOf = new Map<DataImage, LabelRow>();
   let unreadable = 0;
   for (const row of labels.rows) {
-    const image = finder.find(row.path) ?? (labels.kind === 'list' ? finder.findByName(row.path) : null);
+    const image = finder.findRow(row, labels.kind);
     if (image === null) throw unknownPath(row, labels, finder);
     if (image === 'unreadable') {
       unreadable++;
@@ -174,6 +208,9 @@ function unknownPath(row: LabelRow, labels: LabelsFile, finder: ImageFinder): Da
   const onDisk = existsSync(join(root, row.path));
   let got = `"${row.path}", which is not there.`;
   let advice = '';
+  if (labels.kind === 'indices' && times === 0) return unknownIndex(row, labels.file, finder);
+  if (labels.kind === 'list' && times === 0 && /^n\d{8}_/.test(row.path))
+    return unknownSynset(row, labels.file, finder);
   if (times > 1) {
     got = `"${row.path}", which occurs ${times} times.`;
     advice = ' Write its path.';
@@ -188,7 +225,7 @@ function unknownPath(row: LabelRow, labels: LabelsFile, finder: ImageFinder): Da
   }
   const others = labels.rows.filter((each) => each !== row && finder.find(each.path) === null);
   const more =
-    others.length === 0 || labels.kind === 'list'
+    others.length === 0 || labels.kind !== 'csv'
       ? ''
       : ` (also lines ${listNames(
           others.map((each) => String(each.line)),
@@ -198,6 +235,29 @@ function unknownPath(row: LabelRow, labels: LabelsFile, finder: ImageFinder): Da
     code: 'UNKNOWN_PATH',
     file: labels.file,
   });
+}
+
+function unknownIndex(row: LabelRow, file: string, finder: ImageFinder): DataError {
+  const { root, regions } = finder.context;
+  return new DataError(
+    `${file} line ${row.line}: expected the index of a training image, which is the number in its file name, got ${row.path}, which none of the ${regions.pool.length} images in "${root}" has. Use the list with the set it was made for.`,
+    { code: 'UNKNOWN_PATH', file },
+  );
+}
+
+/** A line of ImageNet's published subsets whose class folder or file is not there. */
+function unknownSynset(row: LabelRow, file: string, finder: ImageFinder): DataError {
+  const { root, regions } = finder.context;
+  const folder = finder.synsetFolder(row.path);
+  const inside = join(root, regions.trainPrefix);
+  const [expected, missing] =
+    folder === null
+      ? [`a class folder for "${row.path}"`, `no folder in "${inside}" whose name starts with ${row.path.slice(0, 9)}`]
+      : [`the image "${row.path}"`, `no such file in "${join(inside, folder)}"`];
+  return new DataError(
+    `${file} line ${row.line}: expected ${expected}, got ${missing}. Add what is missing: the list names images of the whole of ImageNet.`,
+    { code: 'UNKNOWN_PATH', file },
+  );
 }
 
 function conflict(file: string, before: LabelRow, row: LabelRow): DataError {

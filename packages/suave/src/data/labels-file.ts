@@ -1,8 +1,8 @@
-/** @file Reads a label file: a CSV `path,label`, or a list of file names, one a line. */
+/** @file Reads a label file: a CSV `path,label`, a list of file names, or a list of indices, one a line. */
 import { DataError } from '../errors.js';
 import { type CsvRecord, parseCsv, readText } from './csv.js';
 
-/** One line of a label file. `label` is null in a list of file names, and '' where a CSV leaves it empty. */
+/** One line of a label file. `label` is null in a list, and '' where a CSV leaves it empty. */
 export interface LabelRow {
   readonly line: number;
   readonly path: string;
@@ -12,8 +12,11 @@ export interface LabelRow {
 /** A label file, read but not yet compared with the images. */
 export interface LabelsFile {
   readonly file: string;
-  /** `csv` says the labels; `list` only which images are labeled, by the class folders they lie in. */
-  readonly kind: 'csv' | 'list';
+  /**
+   * `csv` says the labels; `list` (file names, as ImageNet's published subsets) and `indices` (numbers of training
+   * images from 0, as the published subsets of CIFAR-10) only which images are labeled, by the class folders they lie in.
+   */
+  readonly kind: 'csv' | 'list' | 'indices';
   readonly rows: LabelRow[];
 }
 
@@ -79,7 +82,8 @@ export function readLabelsFile(file: string): LabelsFile {
   }
   if (records.every((record) => record.fields.length === 1)) {
     const rows = records.map(({ line, fields }) => ({ line, path: fields[0], label: null }));
-    return checkNotEmpty({ file, kind: 'list', rows });
+    const kind = rows.every((row) => /^\d+$/.test(row.path)) ? 'indices' : 'list';
+    return checkNotEmpty({ file, kind, rows });
   }
   return checkNotEmpty({ file, kind: 'csv', rows: csvRows(file, records, 0, 1) });
 }

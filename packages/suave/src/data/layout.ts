@@ -8,13 +8,15 @@ import { DataError, didYouMean, listNames } from '../errors.js';
 import { applyLabels, classesOfLabels, looksLikeFolderClass } from './label-rows.js';
 import { type LabelsFile, readLabelsFile } from './labels-file.js';
 import { classIndexOf, nameKey, uniqueNames } from './natural-order.js';
+import type { PixelStore } from './pixel-store.js';
 import { classByFolder, type DataImage, folderBelow, isUsed, type Regions, regionsOf } from './regions.js';
-import { type FolderScan, type SkippedFile, scanFolder } from './scan.js';
+import type { FolderScan, SkippedFile } from './scan.js';
 
 /** DATA, read: which images there are and which class each belongs to; nothing is chosen yet. */
 export interface DataLayout {
   /** Absolute path of DATA. */
   readonly root: string;
+  readonly store: PixelStore;
   /** Class names as written, in natural order; compared in Unicode NFC. */
   readonly classes: string[];
   /** Images to train on or to hold out, in natural order of their paths. */
@@ -33,21 +35,20 @@ export interface DataLayout {
 
 /**
  * Reads the layout of DATA.
- * @param folder      DATA
+ * @param scan        what lies in DATA
  * @param labelsPath  label file, or null
- * @throws DataError NO_SUCH_FOLDER, EMPTY_FOLDER, NO_LABELS, ONE_CLASS, EMPTY_CLASS, UNKNOWN_CLASS, UNKNOWN_PATH and
+ * @throws DataError EMPTY_FOLDER, NO_LABELS, ONE_CLASS, EMPTY_CLASS, UNKNOWN_CLASS, UNKNOWN_PATH and
  *         those of the label file
  */
-export function readLayout(folder: string, labelsPath: string | null): DataLayout {
-  const scan = scanFolder(folder);
+export function readLayout(scan: FolderScan, labelsPath: string | null): DataLayout {
   const regions = regionsOf(scan);
   checkNotEmpty(scan, regions);
   const labels = labelsPath === null ? null : readLabelsFile(labelsPath);
   const byFolders = labels === null ? regions.classFolders.length > 0 : classesAreFolders(labels, regions);
   if (!byFolders && labels === null) throw noLabels(scan.root, regions);
-  if (!byFolders && labels?.kind === 'list') {
+  if (!byFolders && labels !== null && labels.kind !== 'csv') {
     throw new DataError(
-      `${labels.file}: expected a CSV path,label because "${scan.root}" has no class folders, got a list of file names without the column "label". Add a label to each line.`,
+      `${labels.file}: expected a CSV path,label because "${scan.root}" has no class folders, got a list without the column "label". Add a label to each line.`,
       { code: 'MISSING_COLUMN', file: labels.file },
     );
   }
@@ -64,6 +65,7 @@ export function readLayout(folder: string, labelsPath: string | null): DataLayou
   if (labels !== null) applyLabels(labels, { root: scan.root, regions, classes, byFolders, unreadable, notes });
   const layout: DataLayout = {
     root: scan.root,
+    store: scan.store,
     classes,
     pool: regions.pool,
     val: labeledVal(regions, notes),
@@ -108,7 +110,7 @@ function noLabels(root: string, regions: Regions): DataError {
 /** Whether the folders are the classes, where a label file is given too. */
 function classesAreFolders(labels: LabelsFile, regions: Regions): boolean {
   const { classFolders, valClassFolders } = regions;
-  if (classFolders.length === 0 || labels.kind === 'list') return classFolders.length > 0;
+  if (classFolders.length === 0 || labels.kind !== 'csv') return classFolders.length > 0;
   const named = classesOfLabels(labels);
   const folderKeys = new Set(classFolders.map(nameKey));
   if (named.length < 2 || named.some((name) => folderKeys.has(nameKey(name)))) return true;

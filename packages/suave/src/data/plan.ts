@@ -1,8 +1,9 @@
 /** @file What will be trained on, decided and checked before any image is decoded. */
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { DataError, listNames } from '../errors.js';
 import { type DataLayout, readLayout } from './layout.js';
+import { sampleSizes } from './pixel-store.js';
+import { scanData } from './scan-data.js';
 import { layoutOfSplits } from './split-layout.js';
 import {
   checkSplitOptions,
@@ -73,9 +74,8 @@ export function checkUnreadable(
 export async function planData(options: DataOptions): Promise<DataPlan> {
   const { labels = null, splits = null } = options;
   checkSplitOptions(options, labels !== null);
-  const layout = splits
-    ? layoutOfSplits(options.data, splits, options.classes ?? null)
-    : readLayout(options.data, labels);
+  const scan = await scanData(options.data);
+  const layout = splits ? layoutOfSplits(scan, splits, options.classes ?? null) : readLayout(scan, labels);
   const numImages = layout.pool.length + (layout.val?.length ?? 0) + layout.unreadable.length;
   checkUnreadable(layout.unreadable, numImages, layout.root);
   return {
@@ -127,20 +127,8 @@ function countRoles(options: DataOptions, layout: DataLayout, roles: readonly Im
   };
 }
 
-/** Headers that are read to learn the usual size of the images. */
-const numSampled = 48;
-
 async function medianShorterSide(layout: DataLayout): Promise<number> {
-  const sides: number[] = [];
-  const step = Math.max(1, Math.floor(layout.pool.length / numSampled));
-  for (let i = 0; i < layout.pool.length; i += step) {
-    try {
-      const { height, width } = await sharp(join(layout.root, layout.pool[i].path)).metadata();
-      sides.push(Math.min(height, width));
-    } catch {
-      // It will be named when it is decoded.
-    }
-  }
-  sides.sort((a, b) => a - b);
+  const sizes = await sampleSizes(layout.store, layout.pool);
+  const sides = sizes.map(({ height, width }) => Math.min(height, width)).sort((a, b) => a - b);
   return sides[Math.floor(sides.length / 2)] ?? 0;
 }

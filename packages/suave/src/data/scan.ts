@@ -4,14 +4,11 @@ import { join, resolve } from 'node:path';
 import { DataError } from '../errors.js';
 import { kindByName, kindOfFile } from './image-kind.js';
 import { sortNaturally } from './natural-order.js';
+import { type FileStamp, fileStore, type PixelStore } from './pixel-store.js';
 
 /** A file that looks like an image. `path` is relative to the scanned folder, with `/` between its parts. */
-export interface ImageFile {
+export interface ImageFile extends FileStamp {
   readonly path: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Modification time in milliseconds since 1970. */
-  readonly mtimeMs: number;
 }
 
 /** A file that was left out, and why. */
@@ -24,6 +21,8 @@ export interface SkippedFile {
 export interface FolderScan {
   /** Absolute path. */
   readonly root: string;
+  /** Where the pixels of the images are. */
+  readonly store: PixelStore;
   /** In natural order of their paths. */
   readonly images: ImageFile[];
   /** Images by their name that cannot be read: zero bytes, a broken link, a format that is not supported. */
@@ -84,7 +83,7 @@ export function checkFolder(path: string, where = 'data'): string {
  */
 export function scanFolder(folder: string): FolderScan {
   const root = checkFolder(folder);
-  const scan: FolderScan = { root, images: [], unreadable: [], notImages: [], folders: [] };
+  const scan: FolderScan = { root, store: fileStore(root), images: [], unreadable: [], notImages: [], folders: [] };
   scanInto(scan, '', [realpathSync(root)]);
   sortNaturally(scan.images, (image) => image.path);
   sortNaturally(scan.unreadable, (file) => file.path);

@@ -3,16 +3,15 @@ import { DataError, listNames } from '../errors.js';
 import type { DataLayout } from './layout.js';
 import { classIndexOf, nameKey, uniqueNames } from './natural-order.js';
 import { classByFolder, type DataImage, regionsOf } from './regions.js';
-import { scanFolder } from './scan.js';
+import type { FolderScan } from './scan.js';
 import type { Splits } from './splits.js';
 
 /**
  * Finds the images of `splits` in DATA again; images that came later are not used, and that is said.
  * @param classes  class names in order; null: the labels of the splits in natural order
- * @throws DataError NO_SUCH_FOLDER, MISSING_IMAGES, UNKNOWN_CLASS
+ * @throws DataError MISSING_IMAGES, UNKNOWN_CLASS
  */
-export function layoutOfSplits(folder: string, splits: Splits, classes: readonly string[] | null): DataLayout {
-  const scan = scanFolder(folder);
+export function layoutOfSplits(scan: FolderScan, splits: Splits, classes: readonly string[] | null): DataLayout {
   const regions = regionsOf(scan);
   const labels = [...splits.labeled, ...splits.val].map((row) => row.label);
   const names = classes === null ? uniqueNames(labels) : [...classes];
@@ -51,6 +50,7 @@ export function layoutOfSplits(folder: string, splits: Splits, classes: readonly
   const ordered = [...all.values()];
   return {
     root: scan.root,
+    store: scan.store,
     classes: names,
     pool: ordered.filter((image) => train.has(image)),
     val: val.size === 0 ? null : ordered.filter((image) => val.has(image)),

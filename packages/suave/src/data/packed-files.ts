@@ -1,0 +1,111 @@
+/** @file The files of a packed set, in a folder or in one archive, read one after the other. */
+import { readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { DataError } from '../errors.js';
+import { filesOf, type PackedForm, packedForms } from './packed-forms.js';
+import type { FileStamp } from './pixel-store.js';
+import { archiveKind, readTar } from './tar.js';
+
+/** Where the files of a packed set lie. */
+export interface PackedFiles {
+  /** Absolute path of the folder or archive. */
+  readonly root: string;
+  readonly form: PackedForm;
+  /** Size and time of the file that holds the file `name`; null when it is gone. */
+  stamp(name: string): FileStamp | null;
+  /** What to call the file in messages. */
+  describe(name: string): string;
+  /** Reads the files of these names, in any order; only one at a time need be in memory. */
+  read(names: ReadonlySet<string>, visit: (name: string, bytes: Buffer) => void, signal?: AbortSignal): Promise<void>;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+function stampOf(path: string): FileStamp | null {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats === undefined ? null : { size: stats.size, mtimeMs: stats.mtimeMs };
+}
+
+function incomplete(where: string, form: PackedForm, missing: readonly string[]): DataError {
+  return new DataError(
+    `data: expected all files of ${form.name} in "${where}", got none named ${missing.join(', ')}. Unpack or download the set again.`,
+    { code: 'PACKED_INCOMPLETE', file: where },
+  );
+}
+
+/** The form whose files lie directly in a folder: at least two of them, so that a stray `train` means nothing. */
+function formIn(folder: string): PackedForm | null {
+  const found = packedForms.find((form) => filesOf(form).filter((name) => isFile(join(folder, name))).length >= 2);
+  return found ?? null;
+}
+
+/**
+ * Finds a packed set in a folder or directly below it in a folder of the official name.
+ * @returns null where there is none
+ * @throws DataError AMBIGUOUS_DATA, PACKED_INCOMPLETE
+ */
+export function packedFilesOfFolder(folder: string): PackedFiles | null {
+  const below = packedForms.map((form) => join(folder, form.folder));
+  const found = [folder, ...below].flatMap((root) => {
+    const form = formIn(root);
+    return form === null ? [] : [{ root, form }];
+  });
+  if (found.length === 0) return null;
+  const { root, form } = found[0];
+  const other = found.find((each) => each.form.set !== form.set);
+  if (other !== undefined) {
+    throw new DataError(
+      `data: expected one set of images in "${folder}", got ${form.name} and ${other.form.name}. Give the folder "${root}" or "${other.root}".`,
+      { code: 'AMBIGUOUS_DATA', file: folder },
+    );
+  }
+  const missing = filesOf(form).filter((name) => !isFile(join(root, name)));
+  if (missing.length > 0) throw incomplete(root, form, missing);
+  return {
+    root,
+    form,
+    stamp: (name) => stampOf(join(root, name)),
+    describe: (name) => join(root, name),
+    async read(names, visit, signal) {
+      for (const name of names) {
+        signal?.throwIfAborted();
+        visit(name, readFileSync(join(root, name)));
+      }
+    },
+  };
+}
+
+/**
+ * Finds a packed set in a .tar or .tar.gz file.
+ * @param archive  absolute path
+ * @returns null where the file is no archive
+ * @throws DataError ARCHIVE, UNKNOWN_SET, PACKED_INCOMPLETE
+ */
+export async function packedFilesOfArchive(archive: string): Promise<PackedFiles | null> {
+  if (archiveKind(archive) === null) return null;
+  const names: string[] = [];
+  for await (const member of readTar(archive)) if (member.kind === 'file') names.push(basename(member.path));
+  const form = packedForms.find((each) => filesOf(each).filter((name) => names.includes(name)).length >= 2);
+  if (form === undefined) {
+    throw new DataError(
+      `data: expected CIFAR-10 or CIFAR-100 in the archive "${archive}", got ${names.length} other file(s). Unpack it and give the folder.`,
+      { code: 'UNKNOWN_SET', file: archive },
+    );
+  }
+  const missing = filesOf(form).filter((name) => !names.includes(name));
+  if (missing.length > 0) throw incomplete(archive, form, missing);
+  return {
+    root: archive,
+    form,
+    stamp: () => stampOf(archive),
+    describe: (name) => `${archive}: ${name}`,
+    async read(wanted, visit, signal) {
+      for await (const member of readTar(archive, signal)) {
+        const name = basename(member.path);
+        if (member.kind === 'file' && wanted.has(name)) visit(name, member.bytes);
+      }
+    },
+  };
+}
