@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { suaveVersion } from '../version.js';
 import { addDemoCommand } from './demo.js';
 import { addDoctorCommand } from './doctor.js';
+import { addDownloadCommand } from './download.js';
 import { addEvaluateCommand } from './evaluate.js';
 import { addPredictCommand } from './predict.js';
 import { addRecipesCommand } from './recipes.js';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   addTrainCommand(program);
   addEvaluateCommand(program);
   addPredictCommand(program);
+  addDownloadCommand(program);
   addRecipesCommand(program);
   addDoctorCommand(program);
   for (const command of [program, ...program.commands]) {
