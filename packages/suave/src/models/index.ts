@@ -14,6 +14,7 @@ export {
   unwrapKeys,
 } from './loading.js';
 export { multiCropForward, type RowLayout, runsOfEqualWidth } from './multi-crop.js';
+export { PawsModel, type PawsModelOptions, type PawsOutput } from './paws-model.js';
 export type { FloatType, Placement } from './placement.js';
 export { atLeastFloat32 } from './precision.js';
 export {

@@ -25,10 +25,15 @@ export function runsOfEqualWidth(widths: readonly number[]): [from: number, to: 
  */
 export function multiCropForward(inputs: readonly Tensor[], forward: (images: Tensor) => Tensor): Tensor {
   return scope(() => {
-    const runs = runsOfEqualWidth(inputs.map((input) => input.shape.at(-1)!));
-    const features = runs.map(([from, to]) => forward(to - from === 1 ? inputs[from] : cat(inputs.slice(from, to))));
+    const features = multiCropForwards(inputs, forward);
     return features.length === 1 ? features[0] : cat(features);
   });
+}
+
+/** What `forward` gives for each run of equally wide inputs, in list order. */
+export function multiCropForwards<T>(inputs: readonly Tensor[], forward: (images: Tensor) => T): T[] {
+  const runs = runsOfEqualWidth(inputs.map((input) => input.shape.at(-1)!));
+  return runs.map(([from, to]) => forward(to - from === 1 ? inputs[from] : cat(inputs.slice(from, to))));
 }
 
 /** Which rows of a head's output belong to what: labeled rows first, then the rows of each view in list order. */
