@@ -1,20 +1,37 @@
 /** @file The network that a checkpoint describes. */
 import type { nn } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
-import { type Backbone, type ClassifierNetwork, createBackbone, LinearClassifier, SwavModel } from '../models/index.js';
-import type { CheckpointBackbone, CheckpointModel, LinearDescription, PrototypesDescription } from '../runs/index.js';
+import {
+  type Backbone,
+  type ClassifierNetwork,
+  createBackbone,
+  DinoModel,
+  LinearClassifier,
+  SwavModel,
+} from '../models/index.js';
+import type {
+  CheckpointBackbone,
+  CheckpointModel,
+  DinoDescription,
+  LinearDescription,
+  PrototypesDescription,
+} from '../runs/index.js';
 
 /** The class of the network that a description stands for. */
 export type NetworkOf<Description extends CheckpointModel> = Description extends PrototypesDescription
   ? SwavModel
   : Description extends LinearDescription
     ? LinearClassifier
-    : never;
+    : Description extends DinoDescription
+      ? DinoModel
+      : never;
 
 /** What only training needs. */
 export interface NetworkOptions {
   /** Stochastic depth of a vision transformer's last block. Default 0. */
   readonly dropPath?: number;
+  /** The backbone below a linear classifier stays as it is. Default false. */
+  readonly frozenBackbone?: boolean;
 }
 
 /**
@@ -26,7 +43,7 @@ export function createNetwork<Description extends CheckpointModel>(
   device: string,
   options: NetworkOptions = {},
 ): NetworkOf<Description> {
-  const network = build(description, createDescribedBackbone(description, options));
+  const network = build(description, createDescribedBackbone(description, options), options);
   return (device === 'cpu' ? network : network.to({ device })) as NetworkOf<Description>;
 }
 
@@ -36,7 +53,11 @@ function createDescribedBackbone(description: CheckpointBackbone, { dropPath = 0
   return createBackbone(arch, { patchSize, imageSize, dropPathRate: dropPath });
 }
 
-function build(description: CheckpointModel, backbone: Backbone): nn.Module & ClassifierNetwork {
+function build(
+  description: CheckpointModel,
+  backbone: Backbone,
+  options: NetworkOptions,
+): nn.Module & ClassifierNetwork {
   switch (description.kind) {
     case 'prototypes': {
       const { hidden, outputDim, outputs, onlineClasses, ensembleHead } = description;
@@ -44,7 +65,12 @@ function build(description: CheckpointModel, backbone: Backbone): nn.Module & Cl
       return new SwavModel({ backbone, hiddenMlp: hidden, outputDim, prototypes, onlineClasses, ensembleHead });
     }
     case 'linear':
-      return new LinearClassifier(backbone, description.outputs[0]);
+      return new LinearClassifier(backbone, description.outputs[0], {
+        features: description.features,
+        frozenBackbone: options.frozenBackbone ?? false,
+      });
+    case 'dino':
+      return new DinoModel({ backbone, outDim: description.outputs[0], ...description.head });
     default:
       throw new CheckpointError(
         `network: expected a known kind, got "${description.kind}". Use a newer version of Suave.`,

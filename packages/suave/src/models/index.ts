@@ -3,7 +3,13 @@ export { Backbone } from './backbone.js';
 export { DinoHead, type DinoHeadOptions, type DinoScores } from './dino-head.js';
 export { DinoModel, type DinoModelOptions, type DinoOutput } from './dino-model.js';
 export { normalizedRows, normalizeRows_ } from './heads.js';
-export { type ClassifierNetwork, LinearClassifier } from './linear-classifier.js';
+export {
+  type ClassifierInit,
+  type ClassifierNetwork,
+  LinearClassifier,
+  type LinearClassifierOptions,
+  type TransformerFeatures,
+} from './linear-classifier.js';
 export {
   hasSwavProjection,
   type LoadOptions,

@@ -2,8 +2,18 @@
 import { manualSeed, type nn } from '@suave/torch';
 import { ConfigError } from '../errors.js';
 import { createNetwork, type NetworkOf } from '../evaluation/network.js';
-import { classPrior, type Method, type PrototypeMethodOptions, Suave, Supervised, Swav } from '../methods/index.js';
-import type { Config, Stage, SuaveStage, SupervisedStage, SwavStage } from '../recipes/index.js';
+import {
+  classPrior,
+  Daino,
+  Dino,
+  type DistillationOptions,
+  type Method,
+  type PrototypeMethodOptions,
+  Suave,
+  Supervised,
+  Swav,
+} from '../methods/index.js';
+import type { Config, DainoStage, DinoStage, Stage, SuaveStage, SupervisedStage, SwavStage } from '../recipes/index.js';
 import type { CheckpointBackbone, CheckpointModel } from '../runs/index.js';
 import { initializationSeed } from './seeds.js';
 
@@ -28,12 +38,20 @@ function linearOf(config: Config, { features }: SupervisedStage, numClasses: num
   return { kind: 'linear', ...backboneOf(config), outputs: [numClasses], features };
 }
 
+function dinoOf(config: Config, stage: DinoStage | DainoStage, numClasses: number): Described<'dino'> {
+  const outputs: [number] = [stage.method === 'dino' ? stage.outDim : numClasses];
+  return { kind: 'dino', ...backboneOf(config), head: stage.head, outputs };
+}
+
 /** The architecture of a stage as its checkpoint will describe it. */
 export function describeModel(config: Config, stage: Stage, numClasses: number): CheckpointModel {
   switch (stage.method) {
     case 'swav':
     case 'suave':
       return prototypesOf(config, stage, numClasses);
+    case 'dino':
+    case 'daino':
+      return dinoOf(config, stage, numClasses);
     case 'supervised':
       return linearOf(config, stage, numClasses);
     default:
@@ -76,13 +94,21 @@ export function createMethod(request: MethodRequest): Method {
         mixedWeight: stage.mixedWeight,
         warmupProjectionEpochs: stage.warmupProjectionEpochs,
       });
+    case 'dino':
+      return new Dino(distillationOptions(request, stage));
+    case 'daino': {
+      const { labelSmoothing, studentEvalQuirk } = stage;
+      return new Daino({ ...distillationOptions(request, stage), labelSmoothing, studentEvalQuirk });
+    }
     case 'supervised': {
-      const { temperature, labelSmoothing } = stage;
-      return new Supervised({
-        model: loadedNetwork(request, linearOf(config, stage, request.numClasses)),
-        temperature,
-        labelSmoothing,
+      const { temperature, labelSmoothing, frozenBackbone } = stage;
+      const model = createNetwork(linearOf(config, stage, request.numClasses), config.device, {
+        dropPath: config.model.dropPath,
+        frozenBackbone,
       });
+      model.initializeClassifier_(stage.classifierInit);
+      request.load(model);
+      return new Supervised({ model, temperature, labelSmoothing });
     }
     default:
       throw new ConfigError(`stages.${stage.name}.method`, `${stage.method}: no network for this method.`);
@@ -118,5 +144,25 @@ function prototypeOptions(request: MethodRequest, stage: SwavStage | SuaveStage)
       baseMomentum: momentum.momentum,
       schedule: momentum.schedule,
     },
+  };
+}
+
+/** What DINO and Daino have in common. The teacher has no stochastic depth. */
+function distillationOptions(request: MethodRequest, stage: DinoStage | DainoStage): DistillationOptions {
+  const { config, numClasses } = request;
+  const description = dinoOf(config, stage, numClasses);
+  const { studentTemperature, teacherTemperature, centerMomentum, clipGradNorm, freezeLastLayerEpochs } = stage;
+  return {
+    model: loadedNetwork(request, description),
+    momentumEncoder: {
+      model: createNetwork(description, config.device),
+      baseMomentum: stage.teacher.momentum,
+      schedule: stage.teacher.schedule,
+    },
+    studentTemperature,
+    teacherTemperature,
+    centerMomentum,
+    clipGradNorm,
+    freezeLastLayerEpochs,
   };
 }

@@ -1,10 +1,11 @@
 /**
- * @file Supervised learning from the labeled images alone: the baseline that semi-supervised learning has to beat.
+ * @file Supervised learning from the labeled images alone: the baseline that semi-supervised learning has to beat, fine-tuning,
+ * and linear probes (where the model's backbone is frozen).
  * Shapes: L' labeled rows (mixed ones included), K classes.
  */
 import { scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../../errors.js';
-import type { ClassifierNetwork } from '../../models/index.js';
+import { type ClassifierNetwork, LinearClassifier } from '../../models/index.js';
 import { softCrossEntropy } from '../losses.js';
 import { type Batch, type Method, oneGroup, type ParameterGroup, type Progress, type StepResult } from '../method.js';
 import { labeledTerms } from '../monitoring.js';
@@ -33,8 +34,16 @@ export class Supervised implements Method {
     this.#labelSmoothing = options.labelSmoothing ?? 0.01;
   }
 
+  /** Of a linear classifier, its backbone (`trunk`, unless frozen) and the classifier itself (`head`, with its own rate). */
   parameterGroups(): ParameterGroup[] {
-    return oneGroup(this.model);
+    const { model } = this;
+    if (!(model instanceof LinearClassifier)) return oneGroup(model);
+    const trunk = model.frozenBackbone ? [] : model.backbone.parameters();
+    const groups: ParameterGroup[] = [
+      { name: 'trunk', parameters: trunk, decays: true },
+      { name: 'head', parameters: model.fc.parameters(), decays: true, rate: 'headLr' },
+    ];
+    return groups.filter(({ parameters }) => parameters.length > 0);
   }
 
   step(batch: Batch, progress: Progress): StepResult {
