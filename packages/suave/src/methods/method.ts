@@ -4,6 +4,7 @@
  * Shapes: L' labeled rows, K classes or prototypes, B unlabeled images, V views and M mixed views of each.
  */
 import type { nn, Tensor } from '@suave/torch';
+import type { ClusterWatch } from './cluster-watch.js';
 
 /** What one step learns from; either part may be missing where the method allows it. */
 export interface Batch {
@@ -81,6 +82,8 @@ export interface Method {
   readonly predictsClasses: boolean;
   /** T: `softmax(classify(images) / temperature)` are the probabilities that the loss trained. */
   readonly temperature: number;
+  /** Which clusters win the unlabeled images, where there are clusters. */
+  readonly clusters?: ClusterWatch;
   /** Largest norm of each parameter's gradient, or absent; the train step clips between backward and `afterBackward`. */
   readonly clipGradNorm?: number | null;
   /** All that the optimizer may change; a parameter of no group stays as it is. */

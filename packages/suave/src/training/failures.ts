@@ -51,3 +51,10 @@ export function checkFinite(state: ReadonlyMap<string, Tensor>, place: FailurePl
   const broken = floating.map(([name]) => name).filter((_, i) => finite[i] === 0);
   if (broken.length > 0) throw notFinite(place, `values of ${listNames(broken, 3)} are infinite or not a number`);
 }
+
+/** The error of a collapse that ends the run. @param sentence  what collapsed and what to change */
+export function collapseFailure({ lastCheckpoint }: FailurePlace, sentence: string): TrainingError {
+  return new TrainingError(`${sentence} ${lastGoodCheckpoint(lastCheckpoint)} logging.collapse=warn trains on.`, {
+    code: 'COLLAPSED',
+  });
+}

@@ -23,6 +23,7 @@ import { suaveVersion } from '../version.js';
 import { createBatches } from './batches.js';
 import { createMethod, describeModel } from './build-stage.js';
 import { readCheckpoint, rewriteMetadata } from './checkpoints.js';
+import { createCollapseDetector } from './collapse.js';
 import type { TrainingEvents } from './events.js';
 import { handOver, readInitWeights } from './hand-over.js';
 import { createOptimizer, groupSettings } from './optimizer.js';
@@ -281,6 +282,8 @@ class RunningStage {
             : () =>
                 scoreImages((images) => method.classify(images), val, allIndices(val.length), scoringOptions(config)),
         validationLabels: data.valLabels,
+        collapse: createCollapseDetector(config, stage, method, { stepsPerEpoch, classes: data.classes }),
+        stopsAtCollapse: config.logging.collapse === 'stop',
         logEvery: config.logging.every,
         checkpointSeconds: 60 * config.logging.checkpointMinutes,
         describe,

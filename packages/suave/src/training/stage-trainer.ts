@@ -5,8 +5,9 @@ import { type Score, scoreOf } from '../evaluation/metrics.js';
 import type { Batch, Method, Progress } from '../methods/index.js';
 import type { CheckpointScore, MetricsRecord, MetricsWriter, RunPaths } from '../runs/index.js';
 import { type LoadedCheckpoint, writeCheckpoint } from './checkpoints.js';
+import type { CollapseDetector } from './collapse.js';
 import type { TrainingEvents } from './events.js';
-import { checkFinite, type FailurePlace, lossFailure } from './failures.js';
+import { checkFinite, collapseFailure, type FailurePlace, lossFailure } from './failures.js';
 import { Meter, type MeterFailure } from './meter.js';
 import { type StepParts, trainStep } from './train-step.js';
 
@@ -30,6 +31,10 @@ export interface StageParts {
   /** Scores of the hold-out, [N, K] float32 on the CPU, kept; null where there is none or the method names no classes. */
   validate: (() => Promise<Tensor>) | null;
   readonly validationLabels: Int32Array;
+  /** Looks at the assignments at every line of the log; null where nobody does. */
+  readonly collapse: CollapseDetector | null;
+  /** Whether a collapse ends the run. */
+  readonly stopsAtCollapse: boolean;
   readonly logEvery: number;
   readonly checkpointSeconds: number;
   /** The header of a checkpoint of this stage in the given state. */
@@ -200,9 +205,20 @@ export class StageTrainer {
     this.#around.metrics.append(record);
     this.#around.events.metrics?.(record);
     if (epochEnds) this.#around.events.epochEnded?.(record);
+    this.#watchCollapse(values.loss_unlabeled);
     if (epochEnds && this.#score !== null && (this.#best === null || this.#score.top1 > this.#best.top1)) {
       this.#best = this.#score;
       this.#write(this.#around.paths.best, 'best on the hold-out');
+    }
+  }
+
+  /** Tells of a collapse. @throws TrainingError `COLLAPSED` where that ends the run */
+  #watchCollapse(loss: number): void {
+    const { collapse, stopsAtCollapse, method } = this.#parts;
+    if (collapse === null || method.clusters === undefined) return;
+    for (const sentence of collapse.observe({ step: this.#step, loss, wins: method.clusters.take() })) {
+      if (stopsAtCollapse) throw collapseFailure(this.#place, sentence);
+      this.#around.events.warning?.(sentence);
     }
   }
 

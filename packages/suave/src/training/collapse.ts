@@ -1,0 +1,170 @@
+/**
+ * @file Notices that learning from unlabeled images has stopped to mean anything, from what the log reads anyway: a loss that
+ * stays at ln K, a class that wins no image, one prototype that wins them all. Shapes: K prototypes of the first layer.
+ */
+import type { ClusterWatch, Method } from '../methods/index.js';
+import type { Config, Stage } from '../recipes/index.js';
+
+/** The loss of equal shares is ln K; closer than this share of it counts as pinned to it. */
+const lossBand = 0.01;
+/** A window has this many lines of the log at least. */
+const minLines = 10;
+/** A window has this many assigned images per prototype at least: a class of the usual share wins some of them almost surely. */
+const minImagesPerPrototype = 100;
+/** Assignments are constant where one prototype wins this share of the images. */
+const constantShare = 0.95;
+/** Epochs after every warm-up that are not judged, and the first epochs of all. */
+const graceEpochs = 1;
+const firstEpoch = 2;
+
+/** What the advice and the beginning of the watch depend on. */
+export interface CollapseSettings {
+  /** Name of the stage. */
+  readonly stage: string;
+  readonly stepsPerEpoch: number;
+  /** The longest of the stage's warm-ups: rate, frozen prototypes, projection head. */
+  readonly warmupEpochs: number;
+  /** Names of the leading prototypes, where they stand for classes. */
+  readonly classes: readonly string[];
+  readonly epsilon: number | 'auto';
+  readonly queueSize: number;
+  readonly freezePrototypesEpochs: number;
+  readonly lr: number;
+}
+
+/** What a line of the log tells about assignments. */
+export interface ClusterReading {
+  /** Steps of the stage that were done. */
+  readonly step: number;
+  /** Mean unlabeled loss since the line before. */
+  readonly loss: number;
+  /** Images that each prototype won since then, in the steps that were watched. */
+  readonly wins: readonly number[];
+}
+
+type Kind = 'pinned' | 'empty' | 'constant';
+
+/**
+ * Judges windows of at least an epoch, ten lines of the log and a hundred images per prototype, one after the other; the first
+ * begins after the warm-ups, not before epoch 2. Says everything once.
+ */
+export class CollapseDetector {
+  readonly #settings: CollapseSettings;
+  readonly #prototypes: readonly number[];
+  readonly #numClasses: number;
+  readonly #firstStep: number;
+  readonly #said = new Set<Kind>();
+  #start: number | null = null;
+  #losses: number[] = [];
+  #wins: number[];
+
+  constructor(settings: CollapseSettings, { prototypes, numClasses }: Pick<ClusterWatch, 'prototypes' | 'numClasses'>) {
+    this.#settings = settings;
+    this.#prototypes = prototypes;
+    this.#numClasses = numClasses;
+    this.#firstStep = settings.stepsPerEpoch * Math.max(firstEpoch, Math.ceil(settings.warmupEpochs) + graceEpochs);
+    this.#wins = new Array<number>(prototypes[0]).fill(0);
+  }
+
+  /** The loss where all prototypes have equal shares of every image: ln K, the mean over several layers. */
+  get uniformLoss(): number {
+    return this.#prototypes.reduce((sum, count) => sum + Math.log(count), 0) / this.#prototypes.length;
+  }
+
+  /** Takes one line of the log. @returns  sentences for the user: what collapsed, since when, and the settings to change */
+  observe({ step, loss, wins }: ClusterReading): string[] {
+    if (step <= this.#firstStep) return [];
+    if (this.#start === null) {
+      this.#start = step; // the first line may reach back into the warm-up
+      return [];
+    }
+    this.#losses.push(loss);
+    this.#wins = this.#wins.map((count, k) => count + wins[k]);
+    const images = this.#wins.reduce((sum, count) => sum + count, 0);
+    const isComplete =
+      step - this.#start >= this.#settings.stepsPerEpoch &&
+      this.#losses.length >= minLines &&
+      images >= minImagesPerPrototype * this.#wins.length;
+    if (!isComplete) return [];
+    const found = this.#judge(images, `steps ${this.#start} to ${step}`);
+    this.#start = step;
+    this.#losses = [];
+    this.#wins.fill(0);
+    const fresh = found.filter(([kind]) => !this.#said.has(kind));
+    for (const [kind] of fresh) this.#said.add(kind);
+    return fresh.map(([, sentence]) => `stage ${this.#settings.stage}, step ${step}: ${sentence}`);
+  }
+
+  #judge(images: number, when: string): [Kind, string][] {
+    const found: [Kind, string][] = [];
+    const { uniformLoss } = this;
+    if (this.#losses.every((loss) => Math.abs(loss - uniformLoss) <= lossBand * uniformLoss)) {
+      const cause =
+        'the assignments give all prototypes equal shares of every image, so that nothing is learned from them';
+      const text = `the unlabeled loss stayed at ln K = ${uniformLoss.toFixed(3)} in ${when}: ${cause}.`;
+      found.push(['pinned', `${text} ${this.#advice(['epsilon', 'freeze', 'views', 'lr', 'queue'])}`]);
+    }
+    const largest = this.#wins.indexOf(Math.max(...this.#wins));
+    const share = this.#wins[largest] / images;
+    if (share >= constantShare) {
+      const text = `${(100 * share).toFixed(0)} % of the unlabeled images were assigned to ${this.#name(largest)} in ${when}: their embeddings are all alike.`;
+      found.push(['constant', `${text} ${this.#advice(['lr', 'freeze', 'views', 'queue'])}`]);
+      return found;
+    }
+    const empty = [...this.#wins.keys()].filter((k) => k < this.#numClasses && this.#wins[k] === 0);
+    if (empty.length > 0) {
+      const more = empty.length > 1 ? ` and ${empty.length - 1} more` : '';
+      const text = `no unlabeled image was assigned to ${this.#name(empty[0])}${more} in ${when}: the prototype lies away from all embeddings.`;
+      found.push(['empty', `${text} ${this.#advice(['queue', 'lr', 'epsilon', 'freeze'])}`]);
+    }
+    return found;
+  }
+
+  #name(prototype: number): string {
+    return prototype < this.#numClasses ? `class "${this.#settings.classes[prototype]}"` : `prototype ${prototype}`;
+  }
+
+  /** Settings to change, the likeliest first, with their present values. */
+  #advice(order: readonly ('epsilon' | 'freeze' | 'views' | 'lr' | 'queue')[]): string {
+    const { stage, epsilon, queueSize, freezePrototypesEpochs, lr } = this.#settings;
+    const path = `stages.${stage}`;
+    const advice = {
+      epsilon: epsilon === 'auto' ? null : `a smaller ${path}.epsilon (now ${epsilon}; or auto)`,
+      freeze: `a larger ${path}.freezePrototypesEpochs (now ${freezePrototypesEpochs})`,
+      views: `lighter augmentation in ${path}.views.unlabeled`,
+      lr: `a smaller ${path}.optimizer.lr (now ${lr})`,
+      queue: `a larger ${path}.queue.size (now ${queueSize})`,
+    };
+    const chosen = order.map((key) => advice[key]).filter((text) => text !== null);
+    return `Try in a new run, in this order: ${chosen.join(', ')}.`;
+  }
+}
+
+/**
+ * The detector of a stage; null where it is off, or where the method has no clusters.
+ * @param classes  names of the classes
+ */
+export function createCollapseDetector(
+  { logging }: Pick<Config, 'logging'>,
+  stage: Stage,
+  { clusters }: Pick<Method, 'clusters'>,
+  { stepsPerEpoch, classes }: Pick<CollapseSettings, 'stepsPerEpoch' | 'classes'>,
+): CollapseDetector | null {
+  if (logging.collapse === 'off' || clusters === undefined) return null;
+  if (stage.method !== 'swav' && stage.method !== 'suave') return null;
+  const { epsilon, queue, freezePrototypesEpochs, optimizer } = stage;
+  const projectionEpochs = stage.method === 'suave' ? stage.warmupProjectionEpochs : 0;
+  return new CollapseDetector(
+    {
+      stage: stage.name,
+      stepsPerEpoch,
+      warmupEpochs: Math.max(optimizer.warmupEpochs, freezePrototypesEpochs, projectionEpochs),
+      classes,
+      epsilon,
+      queueSize: queue.size,
+      freezePrototypesEpochs,
+      lr: optimizer.lr,
+    },
+    clusters,
+  );
+}
