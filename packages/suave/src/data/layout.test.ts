@@ -198,6 +198,44 @@ describe('bad input', () => {
     await expectError(plan(data), 'EMPTY_CLASS', /got none for eel/);
   });
 
+  test("a list in ImageNet's form whose class folder or file is missing, or that leaves out a class", async () => {
+    const data = temporaryFolder();
+    await writeImages(data, [
+      'train/n01440764_tench/n01440764_10026.JPEG',
+      'train/n01443537/n01443537_5.JPEG',
+      'train/n02000001/n02000001_1.JPEG',
+    ]);
+    const list = (content: string) => writeFile(temporaryFolder(), '1percent.txt', content);
+    await expectError(
+      plan(data, list('n01440764_10026.JPEG\nn01443538_1.JPEG\n')),
+      'UNKNOWN_PATH',
+      /1percent\.txt line 2: expected a class folder for "n01443538_1\.JPEG", got no folder in ".*train\/" whose name starts with n01443538\./,
+    );
+    await expectError(
+      plan(data, list('n01440764_10027.JPEG\n')),
+      'UNKNOWN_PATH',
+      /line 1: expected the image "n01440764_10027\.JPEG", got no such file in ".*train\/n01440764_tench"/,
+    );
+    await expectError(
+      plan(data, list('n01440764_10026.JPEG\nn01443537_5.JPEG\n')),
+      'EMPTY_CLASS',
+      /got none of n02000001/,
+    );
+  });
+
+  test('a list of indices where images are not numbered, or not uniquely', async () => {
+    const data = temporaryFolder();
+    await writeImages(data, ['cat/0.png', 'cat/1.png', 'dog/1.png', 'dog/002.png', 'dog/blue.png']);
+    const list = (content: string) => writeFile(temporaryFolder(), 'list.txt', content);
+    const { layout } = await plan(data, list('0\n2\n'));
+    expect(layout.pool.filter((image) => image.listed).map((image) => image.path)).toEqual([
+      'cat/0.png',
+      'dog/002.png',
+    ]);
+    await expectError(plan(data, list('0\n1\n')), 'UNKNOWN_PATH', /line 2: .*got "1", which occurs 2 times/);
+    await expectError(plan(data, list('7\n')), 'UNKNOWN_PATH', /line 1: .*got 7, which none of the 5 images/);
+  });
+
   test('a label file with an unknown path or class names line and nearest name', async () => {
     const data = temporaryFolder();
     await writeClassFolders(data, ['cat', 'dog'], 2);
