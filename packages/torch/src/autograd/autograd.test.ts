@@ -37,6 +37,18 @@ describe('autograd', () => {
     expect(() => torch.autocast('cpu', 'float16', () => 1)).toThrow(/bfloat16/);
   });
 
+  it('suspends autocast, and goes on with it afterwards', () => {
+    const a = torch.ones([4, 4]);
+    const dtype = () => a.matmul(a).dtype;
+    torch.autocast('cpu', 'bfloat16', () => {
+      expect([dtype(), torch.withoutAutocast(dtype), dtype()]).toEqual(['bfloat16', 'float32', 'bfloat16']);
+      expect(() => torch.withoutAutocast(() => a.view([7]))).toThrow();
+      expect(dtype()).toBe('bfloat16');
+      expect(torch.withoutAutocast(() => torch.autocast('cpu', 'bfloat16', dtype))).toBe('bfloat16');
+    });
+    expect([dtype(), torch.withoutAutocast(dtype)]).toEqual(['float32', 'float32']);
+  });
+
   it('reads and sets the gradients of a list in one call', () => {
     const parameters = [1, 2].map((value) => torch.tensor([value], { requiresGrad: true }));
     parameters[0]!.mul(5).sum().backward();

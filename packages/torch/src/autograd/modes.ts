@@ -43,9 +43,29 @@ export function autocast<T>(device: 'cpu' | 'cuda', dtype: Extract<DType, 'bfloa
   if (device === 'cpu' && dtype !== 'bfloat16')
     throw new ArgumentError(`autocast: expected bfloat16 on the cpu, got ${dtype}. Use 'bfloat16', or run in float32.`);
   const before = native.autocastBegin(device, dtype);
+  casting.push({ device, dtype });
   try {
     return refusePromise(body(), 'autocast');
   } finally {
+    casting.pop();
     native.autocastEnd(device, before);
+  }
+}
+
+/** The regions of automatic casting around the current call, the innermost last. */
+const casting: { readonly device: 'cpu' | 'cuda'; readonly dtype: 'bfloat16' | 'float16' }[] = [];
+
+/**
+ * Runs `body` without the automatic casting around it, so that matrix products keep the precision of their operands
+ * (PyTorch `torch.autocast(enabled=False)`); operands that are in a lower precision already must be widened by `body`.
+ */
+export function withoutAutocast<T>(body: () => T): T {
+  const suspended = casting.splice(0);
+  for (const { device } of suspended) native.autocastEnd(device, false);
+  try {
+    return refusePromise(body(), 'withoutAutocast');
+  } finally {
+    for (const { device, dtype } of suspended) native.autocastBegin(device, dtype);
+    casting.push(...suspended);
   }
 }
