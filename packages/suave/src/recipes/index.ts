@@ -1,16 +1,25 @@
 /** @file Door of the recipes: complete typed configurations, their schema, and how a user's changes are applied. Loads no native code. */
+export { defaultRecipe, groupedRecipes, recipeNamed, recipes } from './catalog.js';
 export { describeConfig, type SettingRow } from './describe.js';
 export { type Override, parseSet } from './overrides.js';
-export { type DataFacts, exampleFacts, type Recipe, type RecipeHints, type RecipeResult } from './recipe.js';
+export { type SettledQuirk, type SwitchedQuirk, settledQuirks, switchedQuirks } from './quirks.js';
+export {
+  type DataFacts,
+  exampleFacts,
+  factsFor,
+  type Recipe,
+  type RecipeGroup,
+  type RecipeHints,
+  type RecipeResult,
+} from './recipe.js';
 export {
   configFromRun,
-  defaultRecipe,
   firstDifference,
   type RecipeRequest,
-  recipes,
   requestedValue,
   resolveRecipe,
 } from './resolve.js';
+export { scaleToDevices } from './scale.js';
 export {
   architectures,
   type Config,

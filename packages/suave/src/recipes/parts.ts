@@ -1,6 +1,6 @@
 /** @file The pieces that recipes share. Numbers are those of the paper's supplement (P), the published code (C), SwAV (S), solo-learn (L). */
-import { imagenetNormalization, type Normalization, swavNormalization } from '../augment/normalization.js';
-import type { Config, DainoStage, OptimizerConfig, SuaveStage, SupervisedStage, ViewConfig } from './schema.js';
+import type { Normalization } from '../augment/normalization.js';
+import type { Config, OptimizerConfig, SuaveStage, SupervisedStage, ViewConfig } from './schema.js';
 
 /** Crop ratio of every pipeline: torchvision's RandomResizedCrop default. */
 const ratio: [number, number] = [3 / 4, 4 / 3];
@@ -80,8 +80,16 @@ export const suaveDefaults = {
   ensembleHead: false, // C: in no recipe
 } satisfies Partial<SuaveStage>;
 
+/** How a stage learns from labels: what its supervised-only baseline shares with it. */
+export interface LabeledPart {
+  readonly batch: SupervisedStage['batch'];
+  readonly views: SupervisedStage['views'];
+  readonly mixing: SupervisedStage['mixing'];
+  readonly labelSmoothing: number;
+}
+
 /**
- * The supervised-only baseline of a Suave stage: same labeled view, MixUp, smoothing and labeled batch, a linear
+ * The supervised-only baseline of a Suave or Daino stage: same labeled view, MixUp, smoothing and labeled batch, a linear
  * classifier on the same backbone, its own optimizer and length.
  * @param stage          the stage to compare with
  * @param epochs         its own number of epochs
@@ -89,7 +97,7 @@ export const suaveDefaults = {
  * @param optimizer      its own optimizer
  */
 export function baselineOf(
-  stage: SuaveStage | DainoStage,
+  stage: LabeledPart,
   epochs: number,
   stepsPerEpoch: number,
   optimizer: OptimizerConfig,
@@ -150,23 +158,6 @@ export const commonData: Config['data'] = {
   cache: null,
   workers: 2,
 };
-
-/**
- * What the preset `official-code` changes in the settings around the stages: the orientation tag is ignored and ImageNet's red deviation is .228.
- * The switches inside stages are `mixing.positions` and the smallest crop, set where a recipe has them.
- */
-export function withPreset(config: Config): Config {
-  if (config.preset === 'paper') return config;
-  const isImagenet = config.normalization.mean.every((value, channel) => value === imagenetNormalization.mean[channel]);
-  return {
-    ...config,
-    data: { ...config.data, exifOrientation: 'ignore' },
-    normalization: isImagenet ? normalizationConfig(swavNormalization) : config.normalization,
-    stages: config.stages.map((stage) =>
-      stage.method === 'suave' ? { ...stage, mixing: { ...stage.mixing, positions: 'official' } } : stage,
-    ),
-  };
-}
 
 /** The cached images' shorter side: the largest crop x 256/224, the margin of the usual center-crop evaluation. */
 export function cacheSideFor(size: number): number {

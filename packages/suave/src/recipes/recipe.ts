@@ -20,6 +20,8 @@ export interface RecipeHints {
   /** Epochs of the last stage. */
   epochs?: number;
   preset?: Config['preset'];
+  /** Whether a checkpoint to start from is given. */
+  hasInit?: boolean;
 }
 
 /** A complete configuration, and in words what was picked from the data and why. */
@@ -29,11 +31,18 @@ export interface RecipeResult {
   notes: string[];
 }
 
+/** What images a recipe is made for; the list of recipes is grouped by it. */
+export type RecipeGroup = 'any images' | 'ImageNet' | 'CIFAR-100' | 'CIFAR-10';
+
 /** A named recipe. */
 export interface Recipe {
   readonly name: string;
   /** One line for `suave recipes`. */
   readonly description: string;
+  /** Default `any images`. */
+  readonly group?: RecipeGroup;
+  /** The data that it was published for; its table is shown for them. Default `exampleFacts`. */
+  readonly publishedData?: Partial<DataFacts>;
   /** Builds the configuration; pure. */
   build(facts: DataFacts, hints: RecipeHints): RecipeResult;
 }
@@ -47,3 +56,8 @@ export const exampleFacts: DataFacts = {
   device: 'cpu',
   threads: 2,
 };
+
+/** Facts that the table of a recipe is shown for: the data it was published for, else `exampleFacts`. */
+export function factsFor(recipe: Recipe | undefined): DataFacts {
+  return { ...exampleFacts, ...recipe?.publishedData };
+}

@@ -2,18 +2,12 @@
 import { readFileSync, statSync } from 'node:fs';
 import { parse } from 'yaml';
 import { ConfigError, didYouMean } from '../errors.js';
+import { recipeNamed, recipes } from './catalog.js';
 import { applyOverrides, type Override } from './overrides.js';
 import type { DataFacts, Recipe, RecipeHints, RecipeResult } from './recipe.js';
+import { scaleToDevices } from './scale.js';
 import { architectures, type Config } from './schema.js';
-import { suaveCifar10 } from './suave-cifar10.js';
-import { suaveDemo } from './suave-demo.js';
-import { suaveSmall } from './suave-small.js';
 import { validateConfig } from './validate.js';
-
-/** All recipes by name, the default first. */
-export const recipes: readonly Recipe[] = [suaveSmall, suaveCifar10, suaveDemo];
-/** Name of the recipe that is used when none is asked for. */
-export const defaultRecipe = suaveSmall.name;
 
 /** What the user asked for. */
 export interface RecipeRequest {
@@ -23,6 +17,8 @@ export interface RecipeRequest {
   overrides: readonly Override[];
   /** Configuration of a run to change instead of building the recipe anew. */
   base?: Config;
+  /** Devices to adapt batches and rates to (`--scale`), before the changes are applied; null leaves the recipe as it is. */
+  scale?: number | null;
 }
 
 type Plain = Record<string, unknown>;
@@ -40,7 +36,7 @@ interface RecipeFile {
 type Source = { kind: 'named'; recipe: Recipe } | { kind: 'file'; file: RecipeFile };
 
 function named(name: string, where: string): Recipe {
-  const found = recipes.find((recipe) => recipe.name === name);
+  const found = recipeNamed(name);
   if (found !== undefined) return found;
   const hint = didYouMean(
     name,
@@ -52,7 +48,7 @@ function named(name: string, where: string): Recipe {
 }
 
 function findSource(recipe: string): Source {
-  const byName = recipes.find((candidate) => candidate.name === recipe);
+  const byName = recipeNamed(recipe);
   if (byName !== undefined) return { kind: 'named', recipe: byName };
   if (!statSync(recipe, { throwIfNoEntry: false })?.isFile())
     return { kind: 'named', recipe: named(recipe, '--recipe') };
@@ -87,6 +83,7 @@ function hintsFrom(overrides: readonly Override[]): RecipeHints {
       hints.arch = value as RecipeHints['arch'];
     if (path === 'epochs' && Number.isInteger(Number(value)) && Number(value) >= 1) hints.epochs = Number(value);
     if (path === 'preset' && (value === 'paper' || value === 'official-code')) hints.preset = value;
+    if (path === 'init' && value !== null && value !== 'null') hints.hasInit = true;
   }
   return hints;
 }
@@ -110,20 +107,29 @@ export function requestedValue(request: RecipeRequest, path: string): unknown {
  * @throws ConfigError for an unknown recipe, path or value
  */
 export function resolveRecipe(request: RecipeRequest, facts: DataFacts): RecipeResult {
+  const { scale = null } = request;
   if (request.base !== undefined) {
-    return { config: validateConfig(applyOverrides(request.base, request.overrides)), notes: [] };
+    const devices = scale === null ? [] : [{ path: 'devices', value: scale, isText: false }]; // a run keeps its own
+    return { config: validateConfig(applyOverrides(request.base, [...request.overrides, ...devices])), notes: [] };
   }
+  const start = unscaled(request, facts);
+  const scaled = scale === null ? { ...start, notes: [] } : scaleToDevices(validateConfig(start.config), scale);
+  return {
+    config: validateConfig(applyOverrides(scaled.config, request.overrides)),
+    notes: [...start.notes, ...scaled.notes],
+  };
+}
+
+/** The configuration of a recipe or a file, without the changes of the command line. */
+function unscaled(request: RecipeRequest, facts: DataFacts): RecipeResult {
   const source = findSource(request.recipe);
-  const fileOverrides = source.kind === 'file' && source.file.base !== null ? asOverrides(source.file.content) : [];
-  const overrides = [...fileOverrides, ...request.overrides];
-  let start: RecipeResult;
   if (source.kind === 'file' && source.file.base === null) {
-    start = { config: validateConfig(source.file.content), notes: [] };
-  } else {
-    const recipe = source.kind === 'named' ? source.recipe : source.file.base!;
-    start = recipe.build(facts, hintsFrom(overrides));
+    return { config: validateConfig(source.file.content), notes: [] };
   }
-  return { config: validateConfig(applyOverrides(start.config, overrides)), notes: start.notes };
+  const recipe = source.kind === 'named' ? source.recipe : source.file.base!;
+  const fileOverrides = source.kind === 'file' ? asOverrides(source.file.content) : [];
+  const { config, notes } = recipe.build(facts, hintsFrom([...fileOverrides, ...request.overrides]));
+  return { config: applyOverrides(config, fileOverrides), notes };
 }
 
 /**

@@ -11,8 +11,8 @@ import {
   suaveDefaults,
   suaveLars,
   swavColors,
-  withPreset,
 } from './parts.js';
+import { withPreset } from './quirks.js';
 import type { Recipe } from './recipe.js';
 import type { OptimizerConfig, SuaveStage } from './schema.js';
 

@@ -16,8 +16,8 @@ import {
   suaveLars,
   swavColors,
   transformerFor,
-  withPreset,
 } from './parts.js';
+import { withPreset } from './quirks.js';
 import type { DataFacts, Recipe, RecipeHints } from './recipe.js';
 import type { Config, SuaveStage, SwavStage, ViewConfig } from './schema.js';
 
