@@ -2,9 +2,9 @@
  * @file Group 04: the parts of Daino: loss and center on one rank and on two real processes, schedules, parameter groups,
  * clipping, a frozen last layer, the teacher's average, stochastic depth.
  */
-import { nn, optim, scope, setGradients, sum, type Tensor } from '@suave/torch';
+import { type nn, optim, scope, setGradients, sum, type Tensor } from '@suave/torch';
 import { Daino, regularizedGroups } from '../../packages/suave/src/methods/index.js';
-import { createBackbone, dropPathRates } from '../../packages/suave/src/models/index.js';
+import { createBackbone } from '../../packages/suave/src/models/index.js';
 import {
   type DinoLossParams,
   describedDinoModel,
@@ -13,6 +13,7 @@ import {
   storedScores,
   teacherTargets,
 } from './dino-cases.js';
+import { dropPathHandlers } from './drop-path-cases.js';
 import { casesOf, type GoldenCase, goldenGroup } from './harness.js';
 import { doubles } from './model-cases.js';
 import { scheduleHandlers } from './schedule-handlers.js';
@@ -185,23 +186,5 @@ goldenGroup('04', [
     variants: (golden) => inBoth((dtype) => checkClipping(golden, dtype)),
   },
   { when: (golden) => 'gradients_none' in golden.expectedValues, run: checkFrozenLastLayer },
-  {
-    when: (golden) => typeof golden.params.drop_prob === 'number',
-    variants: (golden) =>
-      inBoth((dtype) => {
-        const [x, u] = ['x', 'u'].map((name) => toTensor(golden.tensor(name), dtype));
-        golden.check('y', doubles(nn.functional.dropPath(x, golden.number('drop_prob'), u)));
-      }),
-  },
-  {
-    when: (golden) => 'rates' in golden.expectedValues,
-    run: (golden) => {
-      const settings = Object.keys(golden.expectedValues.rates as Record<string, number[]>);
-      const rates = settings.map((setting) => {
-        const [, depth, rate] = /^depth(\d+)_rate([\d.]+)$/.exec(setting)!.map(Number);
-        return [setting, dropPathRates(rate, depth)];
-      });
-      golden.checkValue('rates', Object.fromEntries(rates));
-    },
-  },
+  ...dropPathHandlers,
 ]);

@@ -1,60 +1,14 @@
-/** @file Vision transformers and DINO networks as golden cases describe them, and the DINO loss on given scores. */
+/** @file The network that group 04 describes in words, and the DINO loss on given scores. */
 import { type Collective, cat, chunk, fromTypedArray, scope, type Tensor } from '@suave/torch';
 import { logProbabilities, swappedLoss, TeacherTargets } from '../../packages/suave/src/methods/index.js';
-import { DinoModel, VisionTransformer } from '../../packages/suave/src/models/index.js';
+import type { DinoModel } from '../../packages/suave/src/models/index.js';
 import type { GoldenCase } from './harness.js';
 import { doubles, fillModel } from './model-cases.js';
 import { toTensor } from './tensors.js';
+import { buildDinoModel, type DinoHeadParams } from './transformer-cases.js';
 import type { Fill } from './waves.js';
 
 type Float = 'float32' | 'float64';
-
-/** A transformer's parameters as the manifest names them. */
-export interface VitParams {
-  readonly img_size: readonly number[];
-  readonly patch_size: number;
-  readonly embed_dim: number;
-  readonly depth: number;
-  readonly num_heads: number;
-  readonly mlp_ratio?: number;
-  readonly qkv_bias?: boolean;
-  readonly layer_norm_eps?: number;
-}
-
-/** A DINO head's parameters as the manifest names them. */
-export interface DinoHeadParams {
-  readonly out_dim: number;
-  readonly hidden_dim?: number;
-  readonly bottleneck_dim?: number;
-  readonly nlayers?: number;
-  readonly use_bn?: boolean;
-  readonly norm_last_layer?: boolean;
-}
-
-/** A student or teacher with fresh weights. */
-export function buildDinoModel(vit: VitParams, head: DinoHeadParams, dtype: Float): DinoModel {
-  const backbone = new VisionTransformer({
-    imageSize: vit.img_size[0],
-    patchSize: vit.patch_size,
-    embedDim: vit.embed_dim,
-    depth: vit.depth,
-    heads: vit.num_heads,
-    mlpRatio: vit.mlp_ratio,
-    qkvBias: vit.qkv_bias,
-    layerNormEps: vit.layer_norm_eps,
-    dtype,
-  });
-  return new DinoModel({
-    backbone,
-    outDim: head.out_dim,
-    hiddenDim: head.hidden_dim,
-    bottleneckDim: head.bottleneck_dim,
-    layers: head.nlayers,
-    batchNorm: head.use_bn,
-    normLastLayer: head.norm_last_layer,
-    dtype,
-  });
-}
 
 /** The model that the group of Daino's parts describes in words; other dimensions may be written the same way. */
 export function describedDinoModel(
@@ -68,24 +22,21 @@ export function describedDinoModel(
     if (!found) throw new Error(`expected ${pattern} in the model "${description}".`);
     return Number(found[1]);
   };
-  const model = buildDinoModel(
-    {
-      img_size: [number(/img (\d+)/)],
-      patch_size: number(/patch (\d+)/),
-      embed_dim: number(/\bdim (\d+)/),
-      depth: number(/depth (\d+)/),
-      num_heads: number(/heads (\d+)/),
-      mlp_ratio: number(/mlp_ratio (\d+)/),
-      qkv_bias: true,
-    },
-    {
-      out_dim: number(/DINOHead\(\d+,\s*(\d+)/),
-      hidden_dim: number(/hidden (\d+)/),
-      bottleneck_dim: number(/bottleneck (\d+)/),
-      ...head,
-    },
-    dtype,
-  );
+  const vit = {
+    img_size: number(/img (\d+)/),
+    patch_size: number(/patch (\d+)/),
+    embed_dim: number(/\bdim (\d+)/),
+    depth: number(/depth (\d+)/),
+    num_heads: number(/heads (\d+)/),
+    mlp_ratio: number(/mlp_ratio (\d+)/),
+    qkv_bias: true,
+  };
+  const sizes = {
+    out_dim: number(/DINOHead\(\d+,\s*(\d+)/),
+    hidden_dim: number(/hidden (\d+)/),
+    bottleneck_dim: number(/bottleneck (\d+)/),
+  };
+  const model = buildDinoModel({ vit, head: { ...sizes, ...head } }, dtype);
   return fill ? fillModel(model, fill) : model;
 }
 
