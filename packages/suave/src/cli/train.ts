@@ -11,6 +11,7 @@ import {
 } from '../recipes/index.js';
 import { checkOut } from '../runs/index.js';
 import { InterruptedError } from './exit.js';
+import { wholeNumber } from './numbers.js';
 import { stopOnSignals } from './signals.js';
 import { Terminal } from './terminal.js';
 import { prepareThreads, threadsFor } from './threads.js';
@@ -43,6 +44,7 @@ export interface TrainOptions extends Partial<Record<SettingOption, string>> {
   recipe?: string;
   baseline?: boolean;
   resume?: boolean;
+  scale?: string;
   set: string[];
   json?: boolean;
 }
@@ -95,6 +97,7 @@ export function addTrainCommand(program: Command): void {
     .option('--threads <N>', 'threads of libtorch (default: all processors); part of the run')
     .option('--workers <N>', 'threads that decode images')
     .option('--cache <DIR>', 'folder for decoded images (default: suave in the user cache folder)')
+    .option('--scale <DEVICES>', 'adapt batches and learning rates to so many devices, by the rule of the recipe')
     .option('--resume', 'continue the run in RUN, or start it')
     .option('--set <path=value>', 'change any setting; repeatable', (value, all: string[]) => [...all, value], [])
     .option('--json', 'print the result as one JSON object')
@@ -104,7 +107,8 @@ export function addTrainCommand(program: Command): void {
 
 async function runTrain(data: string, options: TrainOptions): Promise<void> {
   const resume = options.resume === true;
-  const request: RecipeRequest = { recipe: options.recipe ?? defaultRecipe, overrides: overridesOf(options) };
+  const scale = wholeNumber('train', 'scale', options.scale, 1) ?? null;
+  const request: RecipeRequest = { recipe: options.recipe ?? defaultRecipe, overrides: overridesOf(options), scale };
   checkOut(options.out, resume);
   if (!resume) resolveRecipe(request, exampleFacts); // a wrong setting is said at once, before anything is loaded
   const threads = threadsFor(request, options.out, resume);
@@ -122,6 +126,7 @@ async function runTrain(data: string, options: TrainOptions): Promise<void> {
       resume,
       baseline: options.baseline === true,
       threads,
+      scale,
       signal: stop.signal,
       events: reportTraining(terminal),
     });

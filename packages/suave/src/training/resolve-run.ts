@@ -32,6 +32,8 @@ export interface TrainRequest {
   resume: boolean;
   /** Threads that the BLAS library was loaded with. */
   threads: number;
+  /** Devices to adapt batches and learning rates to, by the rule of the recipe; null or absent leaves them. */
+  scale?: number | null;
 }
 
 /** A run that may start: nothing of it is on the disk yet, or all of it is. */
@@ -56,7 +58,8 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
   const recipe = request.recipe ?? defaultRecipe;
   const hasCuda = cuda.isAvailable();
   const machine = { device: hasCuda ? 'cuda' : 'cpu', threads: request.threads } as const;
-  const preliminary = resolveRecipe({ recipe, overrides: request.overrides }, { ...exampleFacts, ...machine }).config;
+  const asked = { recipe, overrides: request.overrides, scale: request.scale ?? null };
+  const preliminary = resolveRecipe(asked, { ...exampleFacts, ...machine }).config;
   checkDevice(preliminary);
   const { labels, labelsPerClass, labelFraction, holdout } = preliminary.data;
   const plan = await planData({
@@ -75,7 +78,7 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
     device: preliminary.device,
     threads: preliminary.threads,
   };
-  const resolved = resolveRecipe({ recipe, overrides: request.overrides }, facts);
+  const resolved = resolveRecipe(asked, facts);
   const fitted = fitToData(withInit(resolved.config), facts);
   const { config } = fitted;
   config.data.path = resolve(request.data);
@@ -126,12 +129,12 @@ function changedSettings(request: TrainRequest, stored: Config): Config {
     );
   }
   const binding = request.overrides.filter((override) => !freeOnResume.has(override.path));
-  return applyToStored(stored, binding);
+  return applyToStored(stored, binding, request.scale ?? null);
 }
 
-function applyToStored(stored: Config, overrides: readonly Override[]): Config {
-  if (overrides.length === 0) return stored;
-  return resolveRecipe({ recipe: stored.recipe, overrides, base: stored }, exampleFacts).config;
+function applyToStored(stored: Config, overrides: readonly Override[], scale: number | null): Config {
+  if (overrides.length === 0 && scale === null) return stored;
+  return resolveRecipe({ recipe: stored.recipe, overrides, base: stored, scale }, exampleFacts).config;
 }
 
 /** Refuses a device that is not there, or a precision that it lacks. */
