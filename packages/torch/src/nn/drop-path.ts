@@ -1,11 +1,11 @@
 /** @file Stochastic depth: whole samples lose a residual branch while training. Legend: N samples. */
-import { add, floor, mul, rand, to } from '../generated/operators.js';
+import { add, div, floor, mul, rand, to } from '../generated/operators.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { Module } from './module.js';
 
 /**
- * Keeps the branch of each sample with probability 1 − p and scales the kept ones: `x · floor(keep + u) / keep`,
+ * Keeps the branch of each sample with probability 1 − p and scales the kept ones: `x / keep · floor(keep + u)`,
  * u ~ U[0, 1) (Huang et al. 2016, "Deep Networks with Stochastic Depth").
  * @param x     [N, …]
  * @param p     probability to drop, 0 ≤ p < 1
@@ -20,7 +20,7 @@ export function dropPath(x: Tensor, p: number, draw?: Tensor): Tensor {
     const keep = 1 - p;
     const perSample = [shape[0]!, ...new Array<number>(shape.length - 1).fill(1)];
     const u = draw === undefined ? rand(perSample, { device }) : draw.view(perSample);
-    return mul(x, to(mul(floor(add(u, keep)), 1 / keep), dtype));
+    return mul(div(x, keep), to(floor(add(u, keep)), dtype));
   });
 }
 
