@@ -5,6 +5,7 @@ import { dainoImagenet1pct } from './daino-imagenet-1pct.js';
 import { dainoImagenet10pct } from './daino-imagenet-10pct.js';
 import { dinoCifar10 } from './dino-cifar10.js';
 import { dinoImagenetVits16 } from './dino-imagenet-vits16.js';
+import { dinoLinear } from './dino-linear.js';
 import { pawsCifar10 } from './paws-cifar10.js';
 import { pawsImagenet } from './paws-imagenet.js';
 import type { Recipe, RecipeGroup } from './recipe.js';
@@ -18,7 +19,9 @@ import { suaveImagenetFinetune10pct } from './suave-imagenet-finetune-10pct.js';
 import { suaveSmall } from './suave-small.js';
 import { swavCifar10 } from './swav-cifar10.js';
 import { swavCifar100 } from './swav-cifar100.js';
+import { swavFinetune1pct, swavFinetune10pct } from './swav-finetune.js';
 import { swavImagenet } from './swav-imagenet.js';
+import { swavLinear } from './swav-linear.js';
 
 /** All recipes, the default first. */
 export const recipes: readonly Recipe[] = [
@@ -29,7 +32,11 @@ export const recipes: readonly Recipe[] = [
   suaveImagenet10pct,
   suaveImagenetFinetune1pct,
   suaveImagenetFinetune10pct,
+  swavFinetune1pct,
+  swavFinetune10pct,
+  swavLinear,
   dinoImagenetVits16,
+  dinoLinear,
   dainoImagenet1pct,
   dainoImagenet10pct,
   pawsImagenet,

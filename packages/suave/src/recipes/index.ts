@@ -1,6 +1,7 @@
 /** @file Door of the recipes: complete typed configurations, their schema, and how a user's changes are applied. Loads no native code. */
 export { defaultRecipe, groupedRecipes, recipeNamed, recipes } from './catalog.js';
 export { describeConfig, type SettingRow } from './describe.js';
+export { fineTuned } from './fine-tuned.js';
 export { type Override, parseSet } from './overrides.js';
 export { type SettledQuirk, type SwitchedQuirk, settledQuirks, switchedQuirks } from './quirks.js';
 export {

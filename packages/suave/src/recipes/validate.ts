@@ -196,7 +196,13 @@ function checkTogether(config: Config): void {
     if (stage.optimizer.schedule === 'steps' && stage.optimizer.decay === null) {
       fail(`${path}.optimizer.decay`, 'the schedule "steps" needs the epochs and the factor of its steps.');
     }
-    if (stage.method === 'supervised') continue;
+    if (stage.method === 'supervised') {
+      if (stage.features !== null && !isTransformer)
+        fail(`${path}.features`, `${model.arch} has no blocks to read features of. Set it to null.`);
+      if (stage.frozenBackbone && model.dropPath > 0)
+        fail('model.dropPath', 'a frozen backbone has no stochastic depth. Set it to 0.');
+      continue;
+    }
     const views = stage.views.unlabeled.flatMap((view) => new Array<number>(view.count).fill(view.size));
     if (views.length < 2) fail(`${path}.views.unlabeled`, 'expected at least two views, got one.');
     if (views[0] !== views[1]) fail(`${path}.views.unlabeled`, 'expected the first two views to have the same size.');
