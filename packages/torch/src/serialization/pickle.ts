@@ -354,8 +354,8 @@ export function readPickle(cursor: ByteCursor, dialect: PickleDialect = {}): Pic
 }
 
 /**
- * Reads one whole pickle of plain data from memory, such as the batches of CIFAR: protocols 0 to 5, numbers, texts (of
- * Python 2 as well), containers, numpy arrays and scalars.
+ * Reads one whole pickle of plain data from memory, such as the batches of CIFAR: numbers, texts (of Python 2 as
+ * well), containers, numpy arrays and scalars, in protocols 0 to 4.
  * @param name  for messages: the file
  * @returns the value; bytes in it may share the memory of `bytes`
  * @throws CheckpointError when it is damaged, followed by something, or names anything that is not plain data
