@@ -6,6 +6,7 @@ import { checkOut, holdsRun, runPaths } from '../runs/index.js';
 import type { TrainingEvents } from './events.js';
 import { resolveRun, type TrainRequest } from './resolve-run.js';
 import { type RunResult, trainRun } from './run.js';
+import { smallImagesWarning } from './small-images.js';
 
 export type { StepEvent, TrainingEvents } from './events.js';
 export type { TrainRequest } from './resolve-run.js';
@@ -64,6 +65,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   });
   try {
     describeData(data, events);
+    const small = smallImagesWarning(config, data.train);
+    if (small !== null) events.warning?.(small);
     const main = await trainRun({ config, data, out: options.out, isResumed, events, signal });
     const baselineRoot = runPaths(options.out).baseline;
     const wantsBaseline = options.baseline || (options.resume && holdsRun(baselineRoot));

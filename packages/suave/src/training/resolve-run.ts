@@ -17,6 +17,7 @@ import {
   type SuaveStage,
 } from '../recipes/index.js';
 import { holdsRun, readConfig, runPaths } from '../runs/index.js';
+import { checkInitClasses, checkRunClasses } from './checkpoint-classes.js';
 import { checkInit } from './hand-over.js';
 
 /** What a caller asks of a training run. */
@@ -83,11 +84,12 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
   const { config } = fitted;
   config.data.path = resolve(request.data);
   if (config.init !== null) checkInit(config.init, config);
+  const classNotes = config.init === null ? [] : checkInitClasses(config.init, config, plan.layout.classes);
   return {
     config,
     plan,
     isResumed: false,
-    notes: [...resolved.notes, ...initNotes(resolved.config, config), ...fitted.notes],
+    notes: [...resolved.notes, ...initNotes(resolved.config, config), ...classNotes, ...fitted.notes],
   };
 }
 
@@ -110,9 +112,11 @@ async function resolveResumed(request: TrainRequest): Promise<ResolvedRun> {
   checkDevice(config);
   const paths = runPaths(request.out);
   const classes = existsSync(paths.last) ? readCheckpointMetadata(paths.last).classes : null;
+  const splits = readSplits(paths.splits);
+  checkRunClasses(paths.last, classes, splits);
   const plan = await planData({
     data: request.data,
-    splits: readSplits(paths.splits),
+    splits,
     classes,
     seed: config.seed,
   });
