@@ -18,4 +18,10 @@ export { createSampler, type SampledBatch, type Sampler, type SamplerOptions } f
 export type { FolderScan, SkippedFile } from './scan.js';
 export { scanData } from './scan-data.js';
 export { readSplits, type SplitOptions, type Splits, writeSplits } from './splits.js';
+export {
+  createSupportSampler,
+  type SampledSupport,
+  type SupportSampler,
+  type SupportSamplerOptions,
+} from './support-sampler.js';
 export { readTar, type TarMember } from './tar.js';

@@ -3,8 +3,16 @@ import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { noGrad, SafetensorsFile, scope, type Tensor } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
+import { momentumEncoderPrefix } from '../methods/index.js';
 import type { ClassifierNetwork } from '../models/index.js';
-import { type CheckpointMetadata, decodeCheckpointMetadata, isFolder, RunError, runPaths } from '../runs/index.js';
+import {
+  type CheckpointMetadata,
+  type CheckpointModel,
+  decodeCheckpointMetadata,
+  isFolder,
+  RunError,
+  runPaths,
+} from '../runs/index.js';
 import { createNetwork } from './network.js';
 
 /** Which checkpoint of a run is meant: the last (the paper's protocol), or the best on the hold-out. */
@@ -53,15 +61,20 @@ export function readCheckpointMetadata(file: string): CheckpointMetadata {
   }
 }
 
-/** Prefix of the network's tensors in a checkpoint. */
+/** Prefix of the tensors of the network that learns, in a checkpoint. */
 export const networkPrefix = 'model.';
 
-/** Reads only the network's tensors of a checkpoint; the caller owns them. */
-export function readNetworkTensors(file: string): Map<string, Tensor> {
+/** Prefix of the network that predicts: the teacher of DINO and Daino (specification 9.1), else the one that learns. */
+export function predictingPrefix({ kind }: CheckpointModel): string {
+  return kind === 'dino' ? momentumEncoderPrefix : networkPrefix;
+}
+
+/** Reads only the tensors of the network under `prefix` of a checkpoint; the caller owns them. */
+export function readNetworkTensors(file: string, prefix: string): Map<string, Tensor> {
   const opened = new SafetensorsFile(file);
   try {
-    const names = opened.names.filter((name) => name.startsWith(networkPrefix));
-    return new Map(names.map((name) => [name.slice(networkPrefix.length), opened.read(name)]));
+    const names = opened.names.filter((name) => name.startsWith(prefix));
+    return new Map(names.map((name) => [name.slice(prefix.length), opened.read(name)]));
   } finally {
     opened.close();
   }
@@ -100,7 +113,7 @@ export class Classifier {
       );
     }
     const network: ClassifierNetwork = createNetwork(metadata.model, device);
-    const tensors = readNetworkTensors(file);
+    const tensors = readNetworkTensors(file, predictingPrefix(metadata.model));
     try {
       network.loadStateDict(tensors);
     } catch (cause) {

@@ -1,6 +1,7 @@
 /** @file The network that a checkpoint describes. */
 import type { nn } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
+import { PawsClassifier } from '../methods/index.js';
 import {
   type Backbone,
   type ClassifierNetwork,
@@ -14,6 +15,7 @@ import type {
   CheckpointModel,
   DinoDescription,
   LinearDescription,
+  PawsDescription,
   PrototypesDescription,
 } from '../runs/index.js';
 
@@ -24,7 +26,9 @@ export type NetworkOf<Description extends CheckpointModel> = Description extends
     ? LinearClassifier
     : Description extends DinoDescription
       ? DinoModel
-      : never;
+      : Description extends PawsDescription
+        ? PawsClassifier
+        : never;
 
 /** What only training needs. */
 export interface NetworkOptions {
@@ -71,9 +75,13 @@ function build(
       });
     case 'dino':
       return new DinoModel({ backbone, outDim: description.outputs[0], ...description.head });
+    case 'paws': {
+      const { head, outputs, temperature } = description;
+      return new PawsClassifier({ backbone, ...head, numClasses: outputs[0], temperature });
+    }
     default:
       throw new CheckpointError(
-        `network: expected a known kind, got "${description.kind}". Use a newer version of Suave.`,
+        `network: expected a known kind, got "${(description as CheckpointModel).kind}". Use a newer version of Suave.`,
       );
   }
 }

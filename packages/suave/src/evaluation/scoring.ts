@@ -1,6 +1,6 @@
 /** @file Scores whole sets of images in batches, prepared as for evaluation. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { cat, keep, noGrad, scope, type Tensor } from '@suave/torch';
+import { cat, fromTypedArray, keep, noGrad, scope, type Tensor } from '@suave/torch';
 import { evalTransform, type PixelSource } from '../augment/index.js';
 import type { CheckpointInput } from '../runs/index.js';
 
@@ -62,6 +62,34 @@ export function prepare(
 ): Tensor {
   const { resize, crop, interpolation, mean, std } = options.input;
   return evalTransform(set, indices, { resize, crop, interpolation, mean, std }, { device: options.device });
+}
+
+/**
+ * Images with their classes in batches, prepared for a classifier; a batch is freed when the next one is asked for.
+ * @param labels  class of every image of the set
+ */
+export function* labeledBatches(
+  set: PixelSource,
+  indices: Int32Array,
+  labels: Int32Array,
+  options: Pick<ScoringOptions, 'input' | 'batch' | 'device'>,
+): Generator<{ images: Tensor; labels: Tensor }> {
+  for (let start = 0; start < indices.length; start += options.batch) {
+    const chosen = indices.subarray(start, start + options.batch);
+    const classes = Int32Array.from(chosen, (index) => labels[index]);
+    const batch = noGrad(() =>
+      scope(() => ({
+        images: keep(prepare(set, chosen, options)),
+        labels: keep(fromTypedArray(classes, [classes.length]).to({ dtype: 'int64', device: options.device })),
+      })),
+    );
+    try {
+      yield batch;
+    } finally {
+      batch.images.dispose();
+      batch.labels.dispose();
+    }
+  }
 }
 
 /** 0, 1, …, n − 1. */

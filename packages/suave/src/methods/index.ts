@@ -34,6 +34,19 @@ export {
   type StepResult,
 } from './method.js';
 export { MomentumEncoder, type MomentumEncoderOptions, momentumEncoderPrefix } from './momentum-encoder.js';
+export {
+  type PawsEmbeddings,
+  type PawsLossOptions,
+  type PawsTerms,
+  pawsLoss,
+  type SupportLayout,
+  sharpen,
+  suncetLoss,
+  supportLabels,
+} from './paws/losses.js';
+export { Paws, type PawsOptions } from './paws/paws.js';
+export { PawsClassifier, type PawsClassifierOptions } from './paws/paws-classifier.js';
+export { pawsNearestNeighbourScores, softNearestNeighbours } from './paws/soft-neighbours.js';
 export type { PrototypeMethodOptions } from './prototype-method.js';
 export { AssignmentQueue, queueRows } from './queue.js';
 export { type SinkhornOptions, sinkhornKnopp } from './sinkhorn.js';

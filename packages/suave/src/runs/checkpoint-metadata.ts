@@ -48,6 +48,8 @@ export interface DinoDescription extends CheckpointBackbone {
 export interface PawsDescription extends CheckpointBackbone {
   kind: 'paws';
   head: { hiddenDim: number; outputDim: number; prediction: boolean };
+  /** Of the similarities to the labeled images. */
+  temperature: number;
   /** Number of classes. */
   outputs: [number];
 }

@@ -2,7 +2,7 @@
  * @file Batch t of a stage: which images, how they are cut and colored, how they are mixed. A pure function of t; every random
  * number is drawn by the counter-based generator from (seed, stage, stream, that stream's epoch, image, repeat, view, purpose).
  */
-import { fromTypedArray, type Tensor } from '@suave/torch';
+import { cat, fromTypedArray, type Tensor } from '@suave/torch';
 import {
   applyViews,
   Draws,
@@ -15,15 +15,24 @@ import {
   numMixedPairs,
   type ViewSpec,
 } from '../augment/index.js';
-import { createSampler, type LoadedData, type SampledBatch, type Sampler } from '../data/index.js';
-import type { Batch } from '../methods/index.js';
-import type { Config, LabeledStage, Stage, UnlabeledStage, ViewConfig } from '../recipes/index.js';
+import {
+  createSampler,
+  createSupportSampler,
+  type LoadedData,
+  type SampledBatch,
+  type Sampler,
+  type SupportSampler,
+} from '../data/index.js';
+import { type Batch, supportLabels } from '../methods/index.js';
+import type { Config, LabeledStage, PawsStage, Stage, UnlabeledStage, ViewConfig } from '../recipes/index.js';
 
 /** Batches of one stage. */
 export interface StageBatches {
   readonly stepsPerEpoch: number;
   /** Images of a step that count as seen: unlabeled ones, labeled ones in supervised training. */
   readonly imagesPerStep: number;
+  /** What the user should know: a batch that was reduced, images that come twice. */
+  readonly notes: readonly string[];
   /** Batch `step`; call inside a scope. `monitored` adds what only metrics need. */
   batch(step: number, monitored: boolean): Batch;
 }
@@ -38,13 +47,15 @@ export function createBatches(config: Config, index: number, data: LoadedData): 
   const stage = config.stages[index];
   const labeled = learnsFromLabels(stage) ? new LabeledBatches(config, index, stage, data) : null;
   const unlabeled = stage.method === 'supervised' ? null : new UnlabeledBatches(config, index, stage, data);
+  const support = stage.method === 'paws' ? new SupportBatches(config, index, stage, data) : null;
   const leading: Sampler = (unlabeled ?? labeled)!.sampler;
   const own = stage.method === 'supervised' ? stage.stepsPerEpoch : null;
   return {
     stepsPerEpoch: own ?? leading.batchesPerEpoch,
     imagesPerStep: leading.batchSize,
+    notes: [unlabeled, labeled, support].flatMap((stream) => stream?.sampler.note ?? []),
     batch: (step, monitored) => ({
-      labeled: labeled?.batch(step) ?? null,
+      labeled: (labeled ?? support)?.batch(step) ?? null,
       unlabeled: unlabeled?.batch(step, monitored) ?? null,
     }),
   };
@@ -56,26 +67,23 @@ function learnsFromLabels(stage: Stage): stage is LabeledStage {
 
 /** What both streams do: choose images, cut views, draw mixes. */
 abstract class StreamBatches {
-  readonly sampler: Sampler;
   protected readonly config: Config;
   protected readonly data: LoadedData;
   readonly #stage: number;
   readonly #stream: Stream;
 
-  protected constructor(
-    config: Config,
-    stage: number,
-    stream: Stream,
-    data: LoadedData,
-    batchSize: number,
-    repeats = 1,
-  ) {
+  protected constructor(config: Config, stage: number, stream: Stream, data: LoadedData) {
     this.config = config;
     this.data = data;
     this.#stage = stage;
     this.#stream = stream;
-    const images = stream === 'labeled' ? data.labeledIndices : data.train.length;
-    this.sampler = createSampler({ seed: config.seed, stage, stream, images, batchSize, repeats });
+  }
+
+  /** Batches of all images of the stream, in epochs. */
+  protected createSampler(batchSize: number, repeats = 1): Sampler {
+    const images = this.#stream === 'labeled' ? this.data.labeledIndices : this.data.train.length;
+    const { seed } = this.config;
+    return createSampler({ seed, stage: this.#stage, stream: this.#stream, images, batchSize, repeats });
   }
 
   /** View number `view` of the images of a batch, float32 [B, 3, size, size] on the device. */
@@ -104,10 +112,12 @@ abstract class StreamBatches {
 
 /** Labeled images, then their mixed copies. */
 class LabeledBatches extends StreamBatches {
+  readonly sampler: Sampler;
   readonly #stage: LabeledStage;
 
   constructor(config: Config, index: number, stage: LabeledStage, data: LoadedData) {
-    super(config, index, 'labeled', data, stage.batch.labeled, stage.batch.labeledRepeats);
+    super(config, index, 'labeled', data);
+    this.sampler = this.createSampler(stage.batch.labeled, stage.batch.labeledRepeats);
     this.#stage = stage;
   }
 
@@ -125,15 +135,46 @@ class LabeledBatches extends StreamBatches {
   }
 }
 
+/** The class-stratified support of a step: all its views stacked, one target column per class of the step. */
+class SupportBatches extends StreamBatches {
+  readonly sampler: SupportSampler;
+  readonly #stage: PawsStage;
+
+  constructor(config: Config, index: number, stage: PawsStage, data: LoadedData) {
+    super(config, index, 'labeled', data);
+    this.#stage = stage;
+    this.sampler = createSupportSampler({
+      seed: config.seed,
+      stage: index,
+      images: data.labeledIndices,
+      labels: data.labels,
+      classes: stage.batch.classes,
+      imagesPerClass: stage.batch.imagesPerClass,
+    });
+  }
+
+  batch(step: number): Batch['labeled'] {
+    const { batch, views, labelSmoothing } = this.#stage;
+    const { numClasses, imagesPerClass } = this.sampler;
+    const sampled = this.sampler.batch(step);
+    const cut = Array.from({ length: batch.supportViews }, (_, view) => this.cut(views.support, sampled, view));
+    const layout = { numClasses, imagesPerClass, smoothing: labelSmoothing };
+    const targets = supportLabels(layout, { device: this.config.device }).repeat([cut.length, 1]);
+    return { images: cat(cut), targets, numOriginal: targets.shape[0] };
+  }
+}
+
 /** All views of the unlabeled images in list order, each mixed view after its pair. */
 class UnlabeledBatches extends StreamBatches {
+  readonly sampler: Sampler;
   readonly #stage: UnlabeledStage;
   /** One entry per view. */
   readonly #kinds: ViewConfig[];
   readonly #hasAllLabels: boolean;
 
   constructor(config: Config, index: number, stage: UnlabeledStage, data: LoadedData) {
-    super(config, index, 'unlabeled', data, stage.batch.unlabeled);
+    super(config, index, 'unlabeled', data);
+    this.sampler = this.createSampler(stage.batch.unlabeled);
     this.#stage = stage;
     this.#kinds = stage.views.unlabeled.flatMap((kind) => new Array<ViewConfig>(kind.count).fill(kind));
     this.#hasAllLabels = data.hiddenLabels.every((label) => label >= 0);

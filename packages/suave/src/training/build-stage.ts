@@ -1,6 +1,5 @@
 /** @file From a stage's configuration to its network and its method. */
 import { manualSeed, type nn } from '@suave/torch';
-import { ConfigError } from '../errors.js';
 import { createNetwork, type NetworkOf } from '../evaluation/network.js';
 import {
   classPrior,
@@ -8,12 +7,22 @@ import {
   Dino,
   type DistillationOptions,
   type Method,
+  Paws,
   type PrototypeMethodOptions,
   Suave,
   Supervised,
   Swav,
 } from '../methods/index.js';
-import type { Config, DainoStage, DinoStage, Stage, SuaveStage, SupervisedStage, SwavStage } from '../recipes/index.js';
+import type {
+  Config,
+  DainoStage,
+  DinoStage,
+  PawsStage,
+  Stage,
+  SuaveStage,
+  SupervisedStage,
+  SwavStage,
+} from '../recipes/index.js';
 import type { CheckpointBackbone, CheckpointModel } from '../runs/index.js';
 import { initializationSeed } from './seeds.js';
 
@@ -43,6 +52,10 @@ function dinoOf(config: Config, stage: DinoStage | DainoStage, numClasses: numbe
   return { kind: 'dino', ...backboneOf(config), head: stage.head, outputs };
 }
 
+function pawsOf(config: Config, { head, temperature }: PawsStage, numClasses: number): Described<'paws'> {
+  return { kind: 'paws', ...backboneOf(config), head, temperature, outputs: [numClasses] };
+}
+
 /** The architecture of a stage as its checkpoint will describe it. */
 export function describeModel(config: Config, stage: Stage, numClasses: number): CheckpointModel {
   switch (stage.method) {
@@ -54,8 +67,8 @@ export function describeModel(config: Config, stage: Stage, numClasses: number):
       return dinoOf(config, stage, numClasses);
     case 'supervised':
       return linearOf(config, stage, numClasses);
-    default:
-      throw new ConfigError(`stages.${stage.name}.method`, `${stage.method}: no network for this method.`);
+    case 'paws':
+      return pawsOf(config, stage, numClasses);
   }
 }
 
@@ -110,8 +123,11 @@ export function createMethod(request: MethodRequest): Method {
       request.load(model);
       return new Supervised({ model, temperature, labelSmoothing });
     }
-    default:
-      throw new ConfigError(`stages.${stage.name}.method`, `${stage.method}: no network for this method.`);
+    case 'paws': {
+      const { sharpening, targetThreshold, meMax } = stage;
+      const model = loadedNetwork(request, pawsOf(config, stage, request.numClasses));
+      return new Paws({ model, sharpening, targetThreshold, meMax });
+    }
   }
 }
 

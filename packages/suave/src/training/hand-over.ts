@@ -2,14 +2,18 @@
 import { existsSync } from 'node:fs';
 import { type nn, readSafetensors, readSafetensorsHeader, type Tensor } from '@suave/torch';
 import { CheckpointError, listNames } from '../errors.js';
-import { networkPrefix, refusePyTorchFile } from '../evaluation/classifier.js';
+import { networkPrefix, predictingPrefix, refusePyTorchFile } from '../evaluation/classifier.js';
 import { architectureText } from '../evaluation/network.js';
-import { loadWeights } from '../models/index.js';
+import { loadWeights, unwrapKeys } from '../models/index.js';
 import type { Config, Stage } from '../recipes/index.js';
 import { type CheckpointMetadata, type CheckpointModel, decodeCheckpointMetadata } from '../runs/index.js';
 
-const headPrefixes = ['projection_head', 'prototypes', 'cls_heads', 'cls_ensemble', 'fc.'];
+const headPrefixes = ['projection_head', 'prototypes', 'cls_heads', 'cls_ensemble', 'fc.', 'pred.', 'head.', 'support.'];
 const isBackboneKey = (key: string): boolean => !headPrefixes.some((prefix) => key.startsWith(prefix));
+/** The outputs of DINO's head: what prototypes are to SwAV. */
+const lastLayerPrefix = 'head.last_layer.';
+/** How DINO's networks name their backbone; the others give it no prefix. */
+const backbonePrefix = 'backbone.';
 
 /**
  * Copies what a stage takes from the weights before it.
@@ -25,7 +29,7 @@ export function handOver(
   from: string,
 ): void {
   if (init === 'nothing') return;
-  const report = loadWeights(network, weights, { projection: init !== 'backbone', prototypes: false });
+  const report = loadWeights(network, chosenWeights(network, weights, init), { prototypes: false });
   const missing = report.missing.filter(isBackboneKey);
   if (missing.length > 0) {
     const misfit = report.skipped.find((entry) => entry.key === missing[0]);
@@ -35,6 +39,25 @@ export function handOver(
       { code: 'CHECKPOINT_ARCHITECTURE' },
     );
   }
+}
+
+/** The weights that a stage takes, its backbone's under the names that the network has for them. */
+function chosenWeights(
+  network: nn.Module,
+  weights: ReadonlyMap<string, Tensor>,
+  init: Stage['init'],
+): Map<string, Tensor> {
+  const hasPrefix = [...network.stateDict().keys()].some((key) => key.startsWith(backbonePrefix));
+  const chosen = new Map<string, Tensor>();
+  for (const [key, tensor] of unwrapKeys(weights)) {
+    if (!isBackboneKey(key)) {
+      if (init !== 'backbone' && !key.startsWith(lastLayerPrefix)) chosen.set(key, tensor);
+      continue;
+    }
+    const plain = key.startsWith(backbonePrefix) ? key.slice(backbonePrefix.length) : key;
+    chosen.set(hasPrefix ? backbonePrefix + plain : plain, tensor);
+  }
+  return chosen;
 }
 
 /** Description of a checkpoint file, null for a safetensors file of somebody else. */
@@ -67,13 +90,18 @@ export function checkInit(path: string, config: Config): void {
   );
 }
 
-/** The network's weights of a checkpoint file, by state-dict key; the caller owns them. */
-export function readInitWeights(path: string): Map<string, Tensor> {
+/**
+ * The network's weights of a checkpoint file, by state-dict key; the caller owns them.
+ * @param which  of a method with a teacher: the student that learned, or the network that predicts
+ */
+export function readInitWeights(path: string, which: 'learning' | 'predicting' = 'learning'): Map<string, Tensor> {
   const { tensors, metadata } = readSafetensors(path);
   if (metadata.suave === undefined) return tensors;
+  const prefix =
+    which === 'learning' ? networkPrefix : predictingPrefix(decodeCheckpointMetadata(path, metadata).model);
   const weights = new Map<string, Tensor>();
   for (const [name, tensor] of tensors) {
-    if (name.startsWith(networkPrefix)) weights.set(name.slice(networkPrefix.length), tensor);
+    if (name.startsWith(prefix)) weights.set(name.slice(prefix.length), tensor);
     else tensor.dispose();
   }
   return weights;

@@ -13,6 +13,7 @@ import {
   exampleFacts,
   firstDifference,
   type Override,
+  type PawsStage,
   resolveRecipe,
   type SuaveStage,
 } from '../recipes/index.js';
@@ -33,6 +34,8 @@ export interface TrainRequest {
   resume: boolean;
   /** Threads that the BLAS library was loaded with. */
   threads: number;
+  /** Configuration to change instead of a recipe's, as of fine-tuning. */
+  base?: Config;
   /** Devices to adapt batches and learning rates to, by the rule of the recipe; null or absent leaves them. */
   scale?: number | null;
 }
@@ -59,7 +62,8 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
   const recipe = request.recipe ?? defaultRecipe;
   const hasCuda = cuda.isAvailable();
   const machine = { device: hasCuda ? 'cuda' : 'cpu', threads: request.threads } as const;
-  const asked = { recipe, overrides: request.overrides, scale: request.scale ?? null };
+  const base = request.base && { ...request.base, ...machine };
+  const asked = { recipe, overrides: request.overrides, scale: request.scale ?? null, ...(base ? { base } : {}) };
   const preliminary = resolveRecipe(asked, { ...exampleFacts, ...machine }).config;
   checkDevice(preliminary);
   const { labels, labelsPerClass, labelFraction, holdout } = preliminary.data;
@@ -83,7 +87,8 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
   const fitted = fitToData(withInit(resolved.config), facts);
   const { config } = fitted;
   config.data.path = resolve(request.data);
-  if (config.init !== null) checkInit(config.init, config);
+  if (config.init === null) checkHasWeights(config);
+  else checkInit(config.init, config);
   const classNotes = config.init === null ? [] : checkInitClasses(config.init, config, plan.layout.classes);
   return {
     config,
@@ -157,10 +162,20 @@ export function checkDevice(config: Pick<Config, 'device' | 'precision'>): void 
   }
 }
 
-/** With a checkpoint to start from, the SwAV stages that it is the result of are left out. */
+/** Refuses to learn a classifier on a backbone of random weights that never change. */
+function checkHasWeights({ stages: [first] }: Config): void {
+  if (first.method !== 'supervised' || !first.frozenBackbone) return;
+  throw new ConfigError(
+    'init',
+    `config init: stage ${first.name} learns a classifier on a backbone that stays as it is, so it needs trained weights. Give --init CKPT, or use suave finetune --from.`,
+    { code: 'CONFIG_WITHOUT_INIT' },
+  );
+}
+
+/** With a checkpoint to start from, the stages without labels that it is the result of are left out. */
 function withInit(config: Config): Config {
   if (config.init === null) return config;
-  const first = config.stages.findIndex((stage) => stage.method !== 'swav');
+  const first = config.stages.findIndex((stage) => stage.method !== 'swav' && stage.method !== 'dino');
   const stages = config.stages.slice(first);
   if (stages[0].init === 'nothing') stages[0] = { ...stages[0], init: 'backbone' };
   const baseline =
@@ -178,7 +193,7 @@ function initNotes(before: Config, after: Config): string[] {
 /** Reduces what is larger than the data: batches, and queues that could not hold one batch. */
 export function fitToData(
   config: Config,
-  facts: Pick<DataFacts, 'numTrain' | 'numLabeled'>,
+  facts: Pick<DataFacts, 'numTrain' | 'numLabeled' | 'numClasses'>,
 ): { config: Config; notes: string[] } {
   const notes: string[] = [];
   const reduce = (name: string, batch: number, available: number, what: string): number => {
@@ -189,9 +204,13 @@ export function fitToData(
     return available;
   };
   const fit = <S extends Config['stages'][number]>(stage: S, name: string): S => {
-    const batch: Partial<SuaveStage['batch']> = { ...stage.batch };
+    const batch: Partial<SuaveStage['batch'] & PawsStage['batch']> = { ...stage.batch };
     if (batch.unlabeled !== undefined) batch.unlabeled = reduce(name, batch.unlabeled, facts.numTrain, 'training');
     if (batch.labeled !== undefined) batch.labeled = reduce(name, batch.labeled, facts.numLabeled, 'labeled');
+    if (batch.classes !== undefined && batch.classes > facts.numClasses) {
+      notes.push(`${name}: the support of ${batch.classes} classes is reduced to the ${facts.numClasses} of the data`);
+      batch.classes = facts.numClasses;
+    }
     return { ...stage, batch };
   };
   return {

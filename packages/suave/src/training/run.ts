@@ -5,9 +5,9 @@ import { torchSeed } from '../augment/index.js';
 import { type LoadedData, writeSplits } from '../data/index.js';
 import { Classifier } from '../evaluation/classifier.js';
 import { fitTemperature, scoreOf } from '../evaluation/metrics.js';
-import { allIndices, type ScoringOptions, scoreImages } from '../evaluation/scoring.js';
+import { allIndices, labeledBatches, type ScoringOptions, scoreImages } from '../evaluation/scoring.js';
 import type { Method } from '../methods/index.js';
-import type { Config } from '../recipes/index.js';
+import type { Config, Stage } from '../recipes/index.js';
 import {
   type CheckpointInput,
   type CheckpointMetadata,
@@ -227,6 +227,7 @@ class RunningStage {
     const { config, data, events, signal } = request;
     const stage = config.stages[index];
     const batches = createBatches(config, index, data);
+    for (const note of batches.notes) events.note?.(`stage ${stage.name}: ${note}`);
     const { stepsPerEpoch } = batches;
     const totalSteps = stepsPerEpoch * stage.epochs;
     const description = describeModel(config, stage, data.classes.length);
@@ -235,7 +236,9 @@ class RunningStage {
       if (before !== null)
         handOver(network, before.model.stateDict(), stage.init, `stage ${config.stages[index - 1].name}`);
       else if (config.init !== null)
-        withInitWeights(config.init, (weights) => handOver(network, weights, stage.init, `--init ${config.init}`));
+        withInitWeights(config.init, stage, (weights) =>
+          handOver(network, weights, stage.init, `--init ${config.init}`),
+        );
     };
     const numClasses = data.classes.length;
     this.method = createMethod({ config, index, numClasses, labelCounts: labelCounts(data), stepsPerEpoch, load });
@@ -276,6 +279,10 @@ class RunningStage {
         batch: (step, monitored) => batches.batch(step, monitored),
         groupSettings: (step) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps }),
         torchSeed: (step) => torchSeed(config.seed, index, step),
+        refreshClassifier: () =>
+          method.refreshClassifier?.(
+            labeledBatches(data.train, data.labeledIndices, data.labels, scoringOptions(config)),
+          ),
         validate:
           val === null || !method.predictsClasses
             ? null
@@ -312,8 +319,9 @@ function labelCounts({ classes, labels }: LoadedData): number[] {
   return counts;
 }
 
-function withInitWeights(path: string, use: (weights: ReadonlyMap<string, Tensor>) => void): void {
-  const weights = readInitWeights(path);
+/** Probes and supervised fine-tuning start from the network that predicts (method specification 3.6), other methods from the student (2.8). */
+function withInitWeights(path: string, stage: Stage, use: (weights: ReadonlyMap<string, Tensor>) => void): void {
+  const weights = readInitWeights(path, stage.method === 'supervised' ? 'predicting' : 'learning');
   try {
     use(weights);
   } finally {

@@ -28,6 +28,8 @@ export interface StageParts {
   batch(step: number, monitored: boolean): Batch;
   groupSettings: StepParts['groupSettings'];
   torchSeed(step: number): number;
+  /** Lets a method that compares with labeled images look at them with the current weights; called at the end of an epoch. */
+  refreshClassifier(): void;
   /** Scores of the hold-out, [N, K] float32 on the CPU, kept; null where there is none or the method names no classes. */
   validate: (() => Promise<Tensor>) | null;
   readonly validationLabels: Int32Array;
@@ -195,6 +197,7 @@ export class StageTrainer {
       lr: groupSettings(step - 1)[0].lr,
       ...method.schedules(progress),
     };
+    if (epochEnds) this.#parts.refreshClassifier();
     if (epochEnds && this.#parts.validate !== null) {
       const score = await this.validation();
       this.#score = { top1: score.top1, top5: score.top5, loss: score.loss, epoch: epoch + 1 };
