@@ -77,35 +77,43 @@ export function packedFilesOfFolder(folder: string): PackedFiles | null {
   };
 }
 
+/** The form that two files of an archive belong to; the rest of it is not read. */
+async function formOfArchive(archive: string): Promise<PackedForm> {
+  const names = new Set<string>();
+  for await (const member of readTar(archive)) {
+    if (member.kind === 'file') names.add(basename(member.path));
+    const form = packedForms.find((each) => filesOf(each).filter((name) => names.has(name)).length >= 2);
+    if (form !== undefined) return form;
+  }
+  throw new DataError(
+    `data: expected CIFAR-10 or CIFAR-100 in the archive "${archive}", got ${names.size} other file(s). Unpack it and give the folder.`,
+    { code: 'UNKNOWN_SET', file: archive },
+  );
+}
+
 /**
  * Finds a packed set in a .tar or .tar.gz file.
  * @param archive  absolute path
  * @returns null where the file is no archive
- * @throws DataError ARCHIVE, UNKNOWN_SET, PACKED_INCOMPLETE
+ * @throws DataError ARCHIVE, UNKNOWN_SET; reading it: ARCHIVE, PACKED_INCOMPLETE
  */
 export async function packedFilesOfArchive(archive: string): Promise<PackedFiles | null> {
   if (archiveKind(archive) === null) return null;
-  const names: string[] = [];
-  for await (const member of readTar(archive)) if (member.kind === 'file') names.push(basename(member.path));
-  const form = packedForms.find((each) => filesOf(each).filter((name) => names.includes(name)).length >= 2);
-  if (form === undefined) {
-    throw new DataError(
-      `data: expected CIFAR-10 or CIFAR-100 in the archive "${archive}", got ${names.length} other file(s). Unpack it and give the folder.`,
-      { code: 'UNKNOWN_SET', file: archive },
-    );
-  }
-  const missing = filesOf(form).filter((name) => !names.includes(name));
-  if (missing.length > 0) throw incomplete(archive, form, missing);
+  const form = await formOfArchive(archive);
   return {
     root: archive,
     form,
     stamp: () => stampOf(archive),
     describe: (name) => `${archive}: ${name}`,
     async read(wanted, visit, signal) {
+      const missing = new Set(wanted);
       for await (const member of readTar(archive, signal)) {
         const name = basename(member.path);
-        if (member.kind === 'file' && wanted.has(name)) visit(name, member.bytes);
+        if (member.kind !== 'file' || !wanted.has(name)) continue;
+        visit(name, member.bytes);
+        missing.delete(name);
       }
+      if (missing.size > 0) throw incomplete(archive, form, [...missing]);
     },
   };
 }

@@ -199,6 +199,16 @@ describe('refuses with one sentence', () => {
       /CIFAR-10 \(binary\).*none named data_batch_4\.bin/,
     ],
     [
+      'an archive without one of the files',
+      () => {
+        const files = binaryFiles(set);
+        files.delete('test_batch.bin');
+        return writeFile(temporaryFolder(), 'set.tar.gz', archiveOfFiles('x', files));
+      },
+      'PACKED_INCOMPLETE',
+      /none named test_batch\.bin/,
+    ],
+    [
       'a label without a name',
       () => writeFiles(binary(), new Map([['batches.meta.txt', Buffer.from('airplane\nbird\n')]])),
       'PACKED_FILE',

@@ -28,7 +28,7 @@ interface FileRange {
 /**
  * Reads the labels of a packed set.
  * @param root  DATA as an absolute path
- * @throws DataError PACKED_FILE, ARCHIVE
+ * @throws DataError PACKED_FILE, PACKED_INCOMPLETE, ARCHIVE
  */
 export async function scanPacked(root: string, files: PackedFiles): Promise<FolderScan> {
   const { form } = files;
