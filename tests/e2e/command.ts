@@ -149,7 +149,8 @@ stages:
         - &view
           { name: global, count: 2, size: 16, scale: [0.3, 1], ratio: [0.75, 1.3333], interpolation: bilinear, flipProb: 0.5,
             jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, prob: 0.8 }, grayProb: 0.2,
-            blur: { prob: 0.5, sigma: [0.1, 0.5] }, solarize: null }
+            blur: { prob: 0.5, sigma: [0.1, 0.5] }, solarize: null,
+            threeAugment: null, cropMode: resized, normalization: null }
     optimizer: { warmupEpochs: 0, lr: 0.1 }
   suave:
     epochs: 2
@@ -159,9 +160,11 @@ stages:
       unlabeled:
         - *view
         - { name: local, count: 2, size: 12, scale: [0.1, 0.5], ratio: [0.75, 1.3333], interpolation: bilinear, flipProb: 0.5,
-            jitter: null, grayProb: 0.2, blur: null, solarize: null }
+            jitter: null, grayProb: 0.2, blur: null, solarize: null,
+            threeAugment: null, cropMode: resized, normalization: null }
       labeled: { name: labeled, count: 1, size: 16, scale: [0.3, 1], ratio: [0.75, 1.3333], interpolation: bilinear,
-        flipProb: 0.5, jitter: null, grayProb: 0, blur: null, solarize: null }
+        flipProb: 0.5, jitter: null, grayProb: 0, blur: null, solarize: null,
+            threeAugment: null, cropMode: resized, normalization: null }
     optimizer: { warmupEpochs: 1, lr: 0.5 }
 baseline:
   epochs: 2
@@ -169,6 +172,7 @@ baseline:
   batch: { labeled: 4 }
   views:
     labeled: { name: labeled, count: 1, size: 16, scale: [0.3, 1], ratio: [0.75, 1.3333], interpolation: bilinear,
-      flipProb: 0.5, jitter: null, grayProb: 0, blur: null, solarize: null }
+      flipProb: 0.5, jitter: null, grayProb: 0, blur: null, solarize: null,
+            threeAugment: null, cropMode: resized, normalization: null }
   optimizer: { warmupEpochs: 0 }
 `;
