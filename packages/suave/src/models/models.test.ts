@@ -14,6 +14,7 @@ describe('createBackbone', () => {
   test('makes networks of the published sizes', () => {
     expect(parameterCount(createBackbone('resnet50'))).toBe(23_508_032);
     expect(parameterCount(createBackbone('resnet18', { stem: 'cifar' }))).toBe(11_168_832);
+    expect(createBackbone('resnet50', { width: 2 }).outFeatures).toBe(4096);
     expect(parameterCount(createBackbone('wrn-28-2'))).toBe(1_468_352);
     expect(parameterCount(createBackbone('wrn-28-8'))).toBe(23_357_792);
     // 0.27 M, He et al. 2015, table 6; without the classifier

@@ -228,6 +228,18 @@ describe('DinoModel', () => {
     model.dispose();
   });
 
+  test('learns under autocast: cosines, gradients in float32 everywhere but at the frozen lengths', () => {
+    const model = create();
+    scope(() => {
+      const { logits } = autocast('cpu', 'bfloat16', () => model.forward([rand([2, 3, 16, 16]), rand([2, 3, 8, 8])]));
+      expect(logits.to('float32').abs().max().item()).toBeLessThanOrEqual(1.01);
+      logits.to('float32').square().sum().backward();
+    });
+    const without = [...model.namedParameters()].filter(([, parameter]) => parameter.grad?.dtype !== 'float32');
+    expect(without.map(([name]) => name)).toEqual(['head.last_layer.weight_g']);
+    model.dispose();
+  });
+
   test('refuses a backbone that classifies', () => {
     expect(() => new DinoModel({ backbone: createBackbone('resnet8', { numClasses: 3 }), outDim: 2 })).toThrow(
       /DinoModel: expected a backbone without a classifier/,
