@@ -1,18 +1,8 @@
-import {
-  autocast,
-  fromTypedArray,
-  liveTensors,
-  manualSeed,
-  noGrad,
-  optim,
-  rand,
-  scope,
-  type Tensor,
-  tensor,
-} from '@suave/torch';
+import { autocast, fromTypedArray, liveTensors, manualSeed, noGrad, optim, rand, scope } from '@suave/torch';
 import { afterEach, describe, expect, test } from 'vitest';
+import { progressAt, smallBatch, stateBytes, stateCopy, trainOnce } from '../../../../tests/fixtures/method-runs.js';
 import { createBackbone, LinearClassifier, SwavModel, type SwavModelOptions } from '../models/index.js';
-import type { Batch, Method, Progress } from './method.js';
+import type { Method } from './method.js';
 import { Suave, type SuaveOptions } from './suave/suave.js';
 import { Supervised } from './supervised/supervised.js';
 import { Swav } from './swav/swav.js';
@@ -39,62 +29,17 @@ function suave(options: Partial<SuaveOptions> = {}): Suave {
   return owned(new Suave({ model: model(), ...options }));
 }
 
-function progress(step: number, stepsPerEpoch = 4): Progress {
-  return { step, epoch: Math.floor(step / stepsPerEpoch), stepsPerEpoch, epochs: 5, totalSteps: 5 * stepsPerEpoch };
-}
+const progress = progressAt;
+const batch = (seed: number) => smallBatch(seed);
+const withoutMixing = (seed: number) => smallBatch(seed, { mixed: false });
+const bits = stateBytes;
 
-/** Four images in two global and two small views and one mixed view; two labeled originals and their mixed copies. */
-function batch(seed: number): Batch {
-  manualSeed(1000 + seed);
-  const view = (side: number) => rand([4, 3, side, side]);
-  return {
-    labeled: {
-      images: rand([4, 3, 12, 12]),
-      targets: tensor([
-        [1, 0, 0],
-        [0, 1, 0],
-        [0.3, 0.7, 0],
-        [0.7, 0.3, 0],
-      ]),
-      numOriginal: 2,
-    },
-    unlabeled: {
-      views: [view(12), view(12), view(12), view(8), view(8)],
-      mixedPositions: [2],
-      mixedLambdas: [0.3],
-      hiddenLabels: tensor([0, 1, 2, 0], { dtype: 'int64' }),
-    },
-  };
-}
-
-const withoutMixing = (seed: number): Batch => {
-  const { labeled, unlabeled } = batch(seed);
-  const views = unlabeled!.views.filter((_, i) => i !== 2);
-  return { labeled, unlabeled: { ...unlabeled!, views, mixedPositions: [], mixedLambdas: [] } };
-};
-
-/** One training step as the trainer does it. */
 function train(method: Method, optimizer: optim.Optimizer, step: number, make = batch): number {
-  return scope(() => {
-    const { loss } = method.step(make(step), progress(step));
-    loss.backward();
-    method.afterBackward(progress(step));
-    optimizer.step();
-    optimizer.zeroGrad();
-    method.afterStep(progress(step));
-    return loss.item();
-  });
+  return trainOnce(method, optimizer, () => make(step), progress(step));
 }
 
 function lars(method: Method): optim.Optimizer {
   return owned(new optim.LARS(method.model.parameters(), { lr: 0.1 }));
-}
-
-/** All state tensors as bytes. */
-function bits(method: Method): Map<string, string> {
-  return scope(
-    () => new Map([...method.state()].map(([name, value]) => [name, Buffer.from(value.bytes()).toString('base64')])),
-  );
 }
 
 describe('a Suave step', () => {
@@ -254,10 +199,8 @@ describe('state', () => {
     const second = make();
     const secondOptimizer = lars(second);
     scope(() => {
-      // through bytes, as a file would
-      const copy = (state: Map<string, Tensor>) => new Map([...state].map(([name, value]) => [name, value.clone()]));
-      second.loadState(copy(first.state()));
-      secondOptimizer.loadState(copy(firstOptimizer.state()));
+      second.loadState(stateCopy(first.state()));
+      secondOptimizer.loadState(stateCopy(firstOptimizer.state()));
     });
     for (let step = 3; step < 6; step++) train(second, secondOptimizer, step);
     expect(bits(second)).toEqual(bits(straight));
@@ -321,7 +264,7 @@ describe('Supervised', () => {
         expect(() => method.step({ labeled: null, unlabeled: null }, progress(0))).toThrow(/expected labeled images/);
       });
       const copy = bits(method);
-      scope(() => method.loadState(new Map([...method.state()].map(([name, value]) => [name, value.clone()]))));
+      scope(() => method.loadState(stateCopy(method.state())));
       expect(bits(method)).toEqual(copy);
     }
   });
