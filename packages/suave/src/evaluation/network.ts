@@ -54,7 +54,7 @@ export function createNetwork<Description extends CheckpointModel>(
 function createDescribedBackbone(description: CheckpointBackbone, { dropPath = 0 }: NetworkOptions): Backbone {
   const { arch, width, stem, patchSize, imageSize } = description;
   if (patchSize === null || imageSize === null) return createBackbone(arch, { width, stem });
-  return createBackbone(arch, { patchSize, imageSize, dropPathRate: dropPath });
+  return createBackbone(arch, { width, patchSize, imageSize, dropPathRate: dropPath });
 }
 
 function build(
