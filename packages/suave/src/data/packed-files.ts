@@ -1,5 +1,5 @@
 /** @file The files of a packed set, in a folder or in one archive, read one after the other. */
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DataError } from '../errors.js';
 import { filesOf, type PackedForm, packedForms } from './packed-forms.js';
@@ -41,14 +41,23 @@ function formIn(folder: string): PackedForm | null {
   return found ?? null;
 }
 
+/** The folders of official names in a folder that has no others: beside class folders they would mean something else. */
+function officialFoldersIn(folder: string): string[] {
+  const folders = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => !entry.name.startsWith('.') && !entry.isFile())
+    .map((entry) => entry.name);
+  const official = packedForms.map((form) => form.folder);
+  if (!folders.every((name) => official.includes(name))) return [];
+  return official.filter((name) => folders.includes(name)).map((name) => join(folder, name));
+}
+
 /**
- * Finds a packed set in a folder or directly below it in a folder of the official name.
+ * Finds a packed set in a folder, or in a folder of the official name that lies in it alone.
  * @returns null where there is none
  * @throws DataError AMBIGUOUS_DATA, PACKED_INCOMPLETE
  */
 export function packedFilesOfFolder(folder: string): PackedFiles | null {
-  const below = packedForms.map((form) => join(folder, form.folder));
-  const found = [folder, ...below].flatMap((root) => {
+  const found = [folder, ...officialFoldersIn(folder)].flatMap((root) => {
     const form = formIn(root);
     return form === null ? [] : [{ root, form }];
   });

@@ -312,9 +312,10 @@ describe('refuses with one sentence', () => {
     await expect(scanData(file)).rejects.toMatchObject({ code: 'NOT_A_FOLDER' });
   });
 
-  test('a stray file named train does not make a folder a packed set', async () => {
+  test('a stray file, or a set beside class folders, does not make a folder of images a packed set', async () => {
     const data = await writeCifarFolders(temporaryFolder(), set);
     writeFile(data, 'meta', 'x');
+    writeFiles(join(data, 'cifar-10-batches-bin'), binaryFiles(set));
     expect((await scanData(data)).store.root).toBe(data);
   });
 });

@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, renameSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import http, { type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import https from 'node:https';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DataError, SuaveError } from '../errors.js';
@@ -134,14 +136,9 @@ async function fetchAll(request: DownloadRequest, part: string): Promise<void> {
 /** One try: asks for what is missing and appends it. */
 async function fetchRest(request: DownloadRequest, part: string): Promise<void> {
   const start = sizeOf(part);
-  const stalled = new AbortController();
-  const timer = setTimeout(() => stalled.abort(), 1000 * stallSeconds);
-  const stop = () => stalled.abort();
-  request.signal?.addEventListener('abort', stop);
+  const headers: OutgoingHttpHeaders = start > 0 ? { range: `bytes=${start}-` } : {};
+  const response = await passing(get(request.url, headers, request.signal));
   try {
-    const headers: Record<string, string> = { 'accept-encoding': 'identity' };
-    if (start > 0) headers.range = `bytes=${start}-`;
-    const response = await passing(() => fetch(request.url, { headers, signal: stalled.signal }));
     const place = placeOf(response, start, request.url);
     if (place === 'complete') return;
     if (place === 'useless') {
@@ -151,15 +148,40 @@ async function fetchRest(request: DownloadRequest, part: string): Promise<void> 
     checkSpace(request, part, place);
     const file = await open(part, place.start === 0 ? 'w' : 'a');
     try {
-      await writeBody(response, file, place, request, () => timer.refresh());
+      await writeBody(response, file, place, request);
       await file.sync();
     } finally {
       await file.close();
     }
   } finally {
-    clearTimeout(timer);
-    request.signal?.removeEventListener('abort', stop);
+    response.destroy();
   }
+}
+
+const redirections = [301, 302, 303, 307, 308];
+
+/**
+ * The answer of a server, its body still to be read: the bytes as they are sent, even where the server declares a .gz
+ * file to be an encoding. Redirections are followed.
+ */
+async function get(
+  url: string,
+  headers: OutgoingHttpHeaders,
+  signal: AbortSignal | undefined,
+  hops = 10,
+): Promise<IncomingMessage> {
+  checkUrl(url);
+  const start = url.startsWith('https:') ? https.request : http.request;
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request = start(url, { headers, signal }, resolve);
+    request.setTimeout(1000 * stallSeconds, () => request.destroy(new Error(`nothing for ${stallSeconds} s`)));
+    request.on('error', reject);
+    request.end();
+  });
+  const { location } = response.headers;
+  if (location === undefined || hops === 0 || !redirections.includes(response.statusCode ?? 0)) return response;
+  response.destroy();
+  return get(new URL(location, url).href, headers, signal, hops - 1);
 }
 
 /** Where the answer's bytes belong. */
@@ -169,11 +191,11 @@ interface Place {
   readonly total: number | null;
 }
 
-function placeOf(response: Response, start: number, url: string): Place | 'complete' | 'useless' {
-  const { status } = response;
-  const length = response.headers.get('content-length');
-  const [, first, size] = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? [];
-  if (status === 200) return { start: 0, total: length === null ? null : Number(length) };
+function placeOf(response: IncomingMessage, start: number, url: string): Place | 'complete' | 'useless' {
+  const { statusCode: status = 0, headers } = response;
+  const length = headers['content-length'];
+  const [, first, size] = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? [];
+  if (status === 200) return { start: 0, total: length === undefined ? null : Number(length) };
   if (status === 206) {
     if (Number(first) !== start) return 'useless';
     return { start, total: size === '*' ? null : Number(size) };
@@ -187,19 +209,17 @@ function placeOf(response: Response, start: number, url: string): Place | 'compl
 }
 
 async function writeBody(
-  response: Response,
+  response: IncomingMessage,
   file: FileHandle,
   { start, total }: Place,
   request: DownloadRequest,
-  onChunk: () => void,
 ): Promise<void> {
   let done = start;
   request.onProgress?.(done, total);
-  const reader = response.body?.getReader();
+  const chunks = response[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   for (;;) {
-    const chunk = await passing(async () => reader?.read());
-    if (chunk === undefined || chunk.done) break;
-    onChunk();
+    const chunk = await passing(chunks.next());
+    if (chunk.done) break;
     await writeChunk(file, chunk.value, request.path);
     done += chunk.value.length;
     request.onProgress?.(done, total);
@@ -217,16 +237,13 @@ async function writeChunk(file: FileHandle, chunk: Uint8Array, path: string): Pr
 }
 
 /** Names what the network did; everything it does may pass. */
-async function passing<T>(action: () => Promise<T>): Promise<T> {
+async function passing<T>(answer: Promise<T>): Promise<T> {
   try {
-    return await action();
+    return await answer;
   } catch (error) {
-    const cause = (error as { cause?: NodeJS.ErrnoException }).cause;
-    const isStall = (error as Error).name === 'AbortError';
-    const reason = isStall
-      ? `nothing for ${stallSeconds} s`
-      : (cause?.code ?? cause?.message ?? (error as Error).message);
-    throw new Passing(reason, { cause: error });
+    if (error instanceof DataError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Passing(code ?? message, { cause: error });
   }
 }
 

@@ -141,6 +141,20 @@ describe('a file', () => {
     }
   });
 
+  test('is found behind redirections, and taken as it is sent even where a server calls .gz an encoding', async () => {
+    handler = (_, response, count) => {
+      if (count === 1) response.writeHead(302, { location: '/elsewhere' }).end('moved');
+      else response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': content.length }).end(content);
+    };
+    const one = request();
+    await downloadFile(one);
+    expect(readFileSync(one.path).equals(content)).toBe(true);
+    handler = (_, response) => response.writeHead(301, { location: url }).end();
+    await expect(downloadFile(request())).rejects.toMatchObject({ code: 'HTTP_STATUS' });
+    handler = (_, response) => response.writeHead(301, { location: 'file:///etc/hostname' }).end();
+    await expect(downloadFile(request())).rejects.toMatchObject({ code: 'URL' });
+  });
+
   test('is tried again after errors that pass, with longer and longer pauses', async () => {
     const good = serve(content);
     handler = (req, res, count) =>
