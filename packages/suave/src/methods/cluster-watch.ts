@@ -1,12 +1,25 @@
-/** @file Counts which prototype wins how many images, the sign by which a collapse is seen. Shapes: B images, K prototypes. */
+/**
+ * @file Counts which prototype wins how many images, and how even the assignments are: the signs by which a collapse is seen.
+ * Shapes: B images, K prototypes.
+ */
 import { cat, keep, noGrad, oneHot, scope, type Tensor, zeros } from '@suave/torch';
+import { assignmentEntropy } from './automatic-epsilon.js';
 
-/** Wins of the prototypes of a method, counted on the device in the steps whose metrics are read. */
+/** What was seen since the last look. */
+export interface ClusterUse {
+  /** Images that each prototype won, [K]. */
+  readonly wins: number[];
+  /** Mean normalised entropy of the assignments, from 0 (sharp) to 1 (all prototypes alike); 0 where nothing was seen. */
+  readonly entropy: number;
+}
+
+/** Use of the prototypes of a method, summed on the device in the steps whose metrics are read. */
 export class ClusterWatch {
-  #wins: Tensor | null = null;
+  /** Wins [K], sum of the entropies, number of steps: one float64 vector, read at once. */
+  #sums: Tensor | null = null;
 
   constructor(
-    /** Prototypes of each layer; wins are those of the first. An unlabeled loss of ln K tells that nothing is learned. */
+    /** Prototypes of each layer; the first is watched. An unlabeled loss of ln K tells that nothing is learned. */
     readonly prototypes: readonly number[],
     /** Leading prototypes that stand for classes, so that each has to win some images; 0 for clusters without names. */
     readonly numClasses: number,
@@ -14,26 +27,30 @@ export class ClusterWatch {
 
   /** Adds a step. @param assignments  [B, K] of the first layer per assignment crop */
   add(assignments: readonly Tensor[]): void {
-    const [numClasses] = this.prototypes;
+    const [prototypes] = this.prototypes;
     noGrad(() =>
       scope(() => {
+        const entropy = assignmentEntropy(assignments).reshape([1]);
         const winners = cat(assignments.map((q) => q.argmax({ dim: 1 })));
-        this.#wins ??= keep(zeros([numClasses], { dtype: 'int64', device: winners.device }));
-        this.#wins.add_(oneHot(winners, { numClasses }).sum([0]));
+        const wins = oneHot(winners, { numClasses: prototypes }).sum([0]).to('float64');
+        this.#sums ??= keep(zeros([prototypes + 2], { dtype: 'float64', device: winners.device }));
+        this.#sums.add_(cat([wins, entropy, entropy.mul(0).add(1)]));
       }),
     );
   }
 
-  /** Wins [K] since the last call; waits for the device. */
-  take(): number[] {
-    if (this.#wins === null) return new Array<number>(this.prototypes[0]).fill(0);
-    const wins = Array.from(this.#wins.data() as BigInt64Array, Number);
-    this.#wins.zero_();
-    return wins;
+  /** What was seen since the last call; waits for the device. */
+  take(): ClusterUse {
+    const [prototypes] = this.prototypes;
+    if (this.#sums === null) return { wins: new Array<number>(prototypes).fill(0), entropy: 0 };
+    const sums = Array.from(this.#sums.data() as Float64Array);
+    this.#sums.zero_();
+    const steps = sums[prototypes + 1];
+    return { wins: sums.slice(0, prototypes), entropy: steps === 0 ? 0 : sums[prototypes] / steps };
   }
 
   dispose(): void {
-    this.#wins?.dispose();
-    this.#wins = null;
+    this.#sums?.dispose();
+    this.#sums = null;
   }
 }

@@ -69,7 +69,7 @@ describe('extra prototypes', () => {
       const { terms } = method.step(batch(0), progress);
       expect(Object.keys(terms)).toContain('ensemble_top1');
       for (const term of Object.values(terms)) expect(Number.isFinite(term.item())).toBe(true);
-      expect(method.clusters.take()).toHaveLength(K + 2);
+      expect(method.clusters.take().wins).toHaveLength(K + 2);
       expect([method.clusters.numClasses, method.clusters.prototypes]).toEqual([K, [K + 2]]);
     });
   });

@@ -2,7 +2,7 @@
 export { topkAccuracy } from './accuracy.js';
 export { Assigner, type AssignmentOptions } from './assignments.js';
 export { type ClassPriorOptions, classPrior } from './class-prior.js';
-export { ClusterWatch } from './cluster-watch.js';
+export { type ClusterUse, ClusterWatch } from './cluster-watch.js';
 export { Daino, type DainoOptions } from './daino/daino.js';
 export { Dino, type DinoOptions } from './dino/dino.js';
 export {

@@ -14,7 +14,7 @@ const settings: CollapseSettings = {
 
 /** Feeds a line every five steps for some epochs; everything that was said. */
 function watch(
-  line: (step: number) => { loss: number; wins: number[] },
+  line: (step: number) => { loss: number; wins: number[]; entropy?: number },
   {
     epochs = 8,
     prototypes = [4],
@@ -29,7 +29,7 @@ function watch(
   const detector = new CollapseDetector({ ...settings, ...more }, { prototypes, numClasses });
   const said: { step: number; sentence: string }[] = [];
   for (let step = 5; step <= 50 * epochs; step += 5)
-    for (const sentence of detector.observe({ step, ...line(step) })) said.push({ step, sentence });
+    for (const sentence of detector.observe({ step, entropy: 0.3, ...line(step) })) said.push({ step, sentence });
   return said;
 }
 
@@ -51,18 +51,27 @@ describe('CollapseDetector', () => {
     expect(watch(pinnedUntil(300))).not.toEqual([]);
   });
 
-  test('names a loss at ln K, once, with the settings to change', () => {
-    const said = watch((step) => ({ loss: ln4 * (1 + 0.008 * Math.sin(step)), wins: healthy }));
+  test('names a loss at ln K, once, with the cause and the settings to change', () => {
+    const said = watch((step) => ({ loss: ln4 * (1 + 0.008 * Math.sin(step)), wins: healthy, entropy: 0.99 }));
     expect(said).toHaveLength(1);
     expect(said[0].step).toBeLessThanOrEqual(160);
     expect(said[0].sentence).toMatch(
-      /stage suave, step \d+: the unlabeled loss stayed at ln K = 1\.386 in steps \d+ to \d+/,
+      /stage suave, step \d+: the unlabeled loss stayed at ln K = 1\.386 in steps \d+ to \d+: the assignments give all prototypes equal/,
     );
-    expect(said[0].sentence).toMatch(/smaller stages\.suave\.epsilon \(now 0\.05; or auto\)/);
     expect(said[0].sentence).toMatch(
-      /freezePrototypesEpochs.*views\.unlabeled.*optimizer\.lr \(now 0\.4\).*queue\.size/,
+      /order: a smaller stages\.suave\.epsilon \(now 0\.05; or auto\).*freezePrototypesEpochs.*views\.unlabeled.*optimizer\.lr \(now 0\.4\).*queue\.size/,
     );
-    expect(watch(() => ({ loss: ln4, wins: healthy }), { epsilon: 'auto' })[0].sentence).not.toMatch(/epsilon/);
+    const automatic = watch(() => ({ loss: ln4, wins: healthy, entropy: 1 }), { epsilon: 'auto' });
+    expect(automatic[0].sentence).not.toMatch(/epsilon/);
+  });
+
+  test('tells even assignments, with a loss above ln K too, from predictions that ignore sharp ones', () => {
+    const even = watch(() => ({ loss: 1.05 * ln4, wins: healthy, entropy: 0.99 }));
+    expect(even[0].sentence).toMatch(/ln K = 1\.386 or above in.*equal shares/);
+    const ignored = watch(() => ({ loss: ln4, wins: healthy }));
+    expect(ignored[0].sentence).toMatch(/do not follow the assignments.*order: a smaller stages\.suave\.optimizer\.lr/);
+    expect(watch(() => ({ loss: 1.05 * ln4, wins: healthy }))).toEqual([]);
+    expect(watch(() => ({ loss: 0.95 * ln4, wins: healthy, entropy: 0.99 }))).toEqual([]);
   });
 
   test('does not call a loss pinned that leaves the band once in a while', () => {

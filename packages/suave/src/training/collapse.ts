@@ -5,8 +5,10 @@
 import type { ClusterWatch, Method } from '../methods/index.js';
 import type { Config, Stage } from '../recipes/index.js';
 
-/** The loss of equal shares is ln K; closer than this share of it counts as pinned to it. */
+/** The loss of equal shares is ln K; closer than this share of it counts as pinned to it, and less is below it. */
 const lossBand = 0.01;
+/** Assignments of this normalised entropy are taken for equal shares; the loss is at or above ln K then. */
+const evenEntropy = 0.95;
 /** A window has this many lines of the log at least. */
 const minLines = 10;
 /** A window has this many assigned images per prototype at least: a class of the usual share wins some of them almost surely. */
@@ -40,6 +42,8 @@ export interface ClusterReading {
   readonly loss: number;
   /** Images that each prototype won since then, in the steps that were watched. */
   readonly wins: readonly number[];
+  /** Mean normalised entropy of the assignments of these steps. */
+  readonly entropy: number;
 }
 
 type Kind = 'pinned' | 'empty' | 'constant';
@@ -56,6 +60,7 @@ export class CollapseDetector {
   readonly #said = new Set<Kind>();
   #start: number | null = null;
   #losses: number[] = [];
+  #entropies: number[] = [];
   #wins: number[];
 
   constructor(settings: CollapseSettings, { prototypes, numClasses }: Pick<ClusterWatch, 'prototypes' | 'numClasses'>) {
@@ -72,13 +77,14 @@ export class CollapseDetector {
   }
 
   /** Takes one line of the log. @returns  sentences for the user: what collapsed, since when, and the settings to change */
-  observe({ step, loss, wins }: ClusterReading): string[] {
+  observe({ step, loss, wins, entropy }: ClusterReading): string[] {
     if (step <= this.#firstStep) return [];
     if (this.#start === null) {
       this.#start = step; // the first line may reach back into the warm-up
       return [];
     }
     this.#losses.push(loss);
+    this.#entropies.push(entropy);
     this.#wins = this.#wins.map((count, k) => count + wins[k]);
     const images = this.#wins.reduce((sum, count) => sum + count, 0);
     const isComplete =
@@ -89,6 +95,7 @@ export class CollapseDetector {
     const found = this.#judge(images, `steps ${this.#start} to ${step}`);
     this.#start = step;
     this.#losses = [];
+    this.#entropies = [];
     this.#wins.fill(0);
     const fresh = found.filter(([kind]) => !this.#said.has(kind));
     for (const [kind] of fresh) this.#said.add(kind);
@@ -97,13 +104,8 @@ export class CollapseDetector {
 
   #judge(images: number, when: string): [Kind, string][] {
     const found: [Kind, string][] = [];
-    const { uniformLoss } = this;
-    if (this.#losses.every((loss) => Math.abs(loss - uniformLoss) <= lossBand * uniformLoss)) {
-      const cause =
-        'the assignments give all prototypes equal shares of every image, so that nothing is learned from them';
-      const text = `the unlabeled loss stayed at ln K = ${uniformLoss.toFixed(3)} in ${when}: ${cause}.`;
-      found.push(['pinned', `${text} ${this.#advice(['epsilon', 'freeze', 'views', 'lr', 'queue'])}`]);
-    }
+    const pinned = this.#judgeLoss(when);
+    if (pinned !== null) found.push(['pinned', pinned]);
     const largest = this.#wins.indexOf(Math.max(...this.#wins));
     const share = this.#wins[largest] / images;
     if (share >= constantShare) {
@@ -118,6 +120,19 @@ export class CollapseDetector {
       found.push(['empty', `${text} ${this.#advice(['queue', 'lr', 'epsilon', 'freeze'])}`]);
     }
     return found;
+  }
+
+  /** A loss that never falls below ln K, because the assignments are even or because the predictions ignore them. */
+  #judgeLoss(when: string): string | null {
+    const { uniformLoss } = this;
+    const isBelow = this.#losses.some((loss) => loss < uniformLoss * (1 - lossBand));
+    const isAt = this.#losses.every((loss) => loss <= uniformLoss * (1 + lossBand));
+    const isEven = this.#entropies.every((entropy) => entropy >= evenEntropy);
+    if (isBelow || !(isAt || isEven)) return null;
+    const stayed = `the unlabeled loss stayed at ln K = ${uniformLoss.toFixed(3)}${isAt ? '' : ' or above'} in ${when}`;
+    return isEven
+      ? `${stayed}: the assignments give all prototypes equal shares of every image. ${this.#advice(['epsilon', 'freeze', 'views', 'lr', 'queue'])}`
+      : `${stayed}: the predictions do not follow the assignments. ${this.#advice(['lr', 'views', 'freeze', 'epsilon', 'queue'])}`;
   }
 
   #name(prototype: number): string {

@@ -219,7 +219,7 @@ export class StageTrainer {
   #watchCollapse(loss: number): void {
     const { collapse, stopsAtCollapse, method } = this.#parts;
     if (collapse === null || method.clusters === undefined) return;
-    for (const sentence of collapse.observe({ step: this.#step, loss, wins: method.clusters.take() })) {
+    for (const sentence of collapse.observe({ step: this.#step, loss, ...method.clusters.take() })) {
       if (stopsAtCollapse) throw collapseFailure(this.#place, sentence);
       this.#around.events.warning?.(sentence);
     }
