@@ -1,40 +1,37 @@
 /**
  * @file Several ranks in one process, for checks beside the real ones. Collectives block, so ranks cannot run in turn
- * in one thread; instead every rank is run again from the start until all its reductions are known.
+ * in one thread; instead every rank is run again from the start until all its collective calls are known.
  */
-import { type Collective, keep, stack, type Tensor } from '@suave/torch';
+import { type Collective, keep, stack, type Tensor, unbind } from '@suave/torch';
 
 class Pending extends Error {}
 
-type Reduction = 'sum' | 'max';
+type Operation = 'sum' | 'max' | 'gather';
 
 /** Runs a deterministic function once per rank and round; each round makes one more collective known to all. */
 export function simulateRanks<T>(worldSize: number, run: (collective: Collective, rank: number) => T): T[] {
   const known: Tensor[] = [];
   for (;;) {
     const asked: Tensor[] = [];
-    let kind: Reduction = 'sum';
+    let kind: Operation = 'sum';
     const results: T[] = [];
     for (let rank = 0; rank < worldSize; rank++) {
       let call = 0;
-      const reduce = (t: Tensor, reduction: Reduction) => {
-        if (call < known.length) {
-          t.copy_(known[call++]);
-          return;
-        }
-        kind = reduction;
+      const joint = (t: Tensor, operation: Operation): Tensor => {
+        if (call < known.length) return known[call++];
+        kind = operation;
         asked.push(keep(t.clone()));
         throw new Pending();
       };
       const refuse = (): never => {
-        throw new Error('simulateRanks: only reductions are simulated.');
+        throw new Error('simulateRanks: only reductions and gathering are simulated.');
       };
       const collective: Collective = {
         rank,
         worldSize,
-        allReduceSum_: (t) => reduce(t, 'sum'),
-        allReduceMax_: (t) => reduce(t, 'max'),
-        allGather: refuse,
+        allReduceSum_: (t) => void t.copy_(joint(t, 'sum')),
+        allReduceMax_: (t) => void t.copy_(joint(t, 'max')),
+        allGather: (t) => unbind(joint(t, 'gather')),
         broadcast_: refuse,
         barrier: () => {},
       };
@@ -46,7 +43,11 @@ export function simulateRanks<T>(worldSize: number, run: (collective: Collective
     }
     if (results.length === worldSize) return results;
     if (asked.length !== worldSize) throw new Error('simulateRanks: ranks made different numbers of collective calls.');
-    const joint = stack(asked);
-    known.push(keep(kind === 'sum' ? joint.sum([0]) : joint.amax({ dim: [0] })));
+    known.push(keep(combined(stack(asked), kind)));
   }
+}
+
+function combined(all: Tensor, operation: Operation): Tensor {
+  if (operation === 'gather') return all;
+  return operation === 'sum' ? all.sum([0]) : all.amax({ dim: [0] });
 }

@@ -2,10 +2,10 @@
  * @file The losses of PAWS and SuNCEt as pure functions (Assran et al. 2021, 2020; method specification 4.2, 4.3).
  * Legend: B unlabeled images, V views of each, S support rows of all ranks, K columns of their labels, D embedding, G ranks.
  */
-import { type Collective, cat, eye, grad, logsumexp, matmul, noGrad, pow, scope, type Tensor } from '@suave/torch';
+import { type Collective, cat, eye, grad, logsumexp, noGrad, pow, scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../../errors.js';
-import { atLeastFloat32, normalizedRows } from '../../models/index.js';
-import { softNearestNeighbours } from './soft-neighbours.js';
+import { atLeastFloat32 } from '../../models/index.js';
+import { similarities, softNearestNeighbours } from './soft-neighbours.js';
 
 /** Probabilities are kept above this where their logarithm is taken; a softmax of cosines stays far above it. */
 const smallestProbability = 1e-37;
@@ -211,10 +211,9 @@ function gatheredTerms(embeddings: PawsEmbeddings, options: PawsLossOptions & { 
  */
 export function suncetLoss(z_ND: Tensor, labels: Tensor, temperature = 0.1): Tensor {
   return scope(() => {
-    const z = normalizedRows(atLeastFloat32(z_ND));
-    const scores = matmul(z, z.transpose(0, 1)).div(temperature);
+    const scores = similarities(z_ND, z_ND, temperature);
     const never = Number.NEGATIVE_INFINITY;
-    const others = scores.maskedFill(eye(z.shape[0], { device: z.device }).to('bool'), never);
+    const others = scores.maskedFill(eye(z_ND.shape[0], { device: z_ND.device }).to('bool'), never);
     const sameClass = labels.unsqueeze(1).eq(labels.unsqueeze(0));
     const positives = others.maskedFill(sameClass.logicalNot(), never);
     return logsumexp(others, 1).sub(logsumexp(positives, 1)).mean();

@@ -3,7 +3,7 @@
  * Legend: B unlabeled images, V views of each (two global, then local ones), S support rows, K columns of their labels,
  * D embedding.
  */
-import { type Collective, cat, keep, noGrad, scope, type Tensor, withoutAutocast } from '@suave/torch';
+import { cat, keep, noGrad, scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../../errors.js';
 import { type LabeledBatch, labeledAndUnlabeled, plainPositions, type UnlabeledBatch } from '../batch-parts.js';
 import { lossTerms } from '../losses.js';
@@ -42,12 +42,10 @@ export class Paws implements Method {
   /** The scores are log-probabilities already. */
   readonly temperature = 1;
   readonly #options: PawsLossOptions;
-  readonly #collective: Collective | null;
 
   constructor({ model, ...options }: PawsOptions) {
     this.model = model;
     this.#options = { ...options, temperature: model.temperature };
-    this.#collective = options.collective ?? null;
   }
 
   parameterGroups(): ParameterGroup[] {
@@ -58,8 +56,7 @@ export class Paws implements Method {
     return scope(() => {
       const { labeled, unlabeled } = labeledAndUnlabeled('Paws.step', batch, batch.labeled?.targets.shape[1] ?? 0);
       plainPositions('Paws.step', unlabeled, { atLeast: 2, mixedAllowed: false });
-      const embeddings = this.#embeddings(labeled, unlabeled);
-      const terms = withoutAutocast(() => pawsLoss(embeddings, { ...this.#options, collective: this.#collective }));
+      const terms = pawsLoss(this.#embeddings(labeled, unlabeled), this.#options);
       const losses = lossTerms({ unlabeled: terms.crossEntropy });
       return { loss: terms.crossEntropy.add(terms.meMax), terms: { ...losses, loss_me_max: terms.meMax.detach() } };
     });

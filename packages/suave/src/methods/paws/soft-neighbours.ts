@@ -2,17 +2,19 @@
  * @file Soft nearest neighbours: the class of an embedding by its similarity to labeled ones (PAWS, Assran et al. 2021).
  * Legend: N queries, S supports, D embedding, K classes, τ temperature.
  */
-import { amax, log, matmul, scope, softmax, sub, type Tensor, zeros } from '@suave/torch';
+import { amax, log, matmul, scope, softmax, sub, type Tensor, withoutAutocast, zeros } from '@suave/torch';
 import { atLeastFloat32, normalizedRows } from '../../models/index.js';
 
 /** Smallest probability that a score tells: its logarithm is finite in float32, far below what a softmax of cosines gives. */
 const smallestProbability = 1e-37;
 
-/** Cosines divided by the temperature, [N, S], in at least float32. */
-function similarities(queries_ND: Tensor, supports_SD: Tensor, temperature: number): Tensor {
-  const queries = normalizedRows(atLeastFloat32(queries_ND));
-  const supports = normalizedRows(atLeastFloat32(supports_SD));
-  return matmul(queries, supports.transpose(0, 1)).div(temperature);
+/** Cosines divided by the temperature, [N, S], in at least float32, whatever the layers before compute in. */
+export function similarities(queries_ND: Tensor, supports_SD: Tensor, temperature: number): Tensor {
+  return scope(() => {
+    const queries = normalizedRows(atLeastFloat32(queries_ND));
+    const supports = normalizedRows(atLeastFloat32(supports_SD));
+    return withoutAutocast(() => matmul(queries, supports.transpose(0, 1))).div(temperature);
+  });
 }
 
 /**
@@ -30,7 +32,8 @@ export function softNearestNeighbours(
 ): Tensor {
   return scope(() => {
     const weights = softmax(similarities(queries_ND, supports_SD, temperature), 1);
-    return matmul(weights, labels_SK.to(weights.dtype));
+    const labels = labels_SK.to(weights.dtype);
+    return withoutAutocast(() => matmul(weights, labels));
   });
 }
 
