@@ -72,7 +72,11 @@ describe('suave train refuses', () => {
     ['half precision on the processor', ['photos', '--device', 'cpu', '--precision', 'fp16'], /--precision fp32/],
     ['two ways of choosing labels', ['photos', '--labels-per-class', '2', '--label-fraction', '0.5'], /excludes/],
     ['a missing checkpoint', ['photos', '--init', 'none.safetensors'], /none\.safetensors.*no such file/],
-    ['a checkpoint of PyTorch', ['photos', '--init', 'weights.pth'], /cannot be imported/],
+    [
+      'a damaged checkpoint of PyTorch',
+      ['photos', '--init', 'weights.pth'],
+      /weights\.pth.*neither a zip file nor a legacy/,
+    ],
     ['a damaged checkpoint', ['photos', '--init', 'truncated.safetensors'], /truncated\.safetensors/],
     ['a run folder inside a file', ['photos', '--out', 'a-file/run'], /is a file/],
   ];
@@ -130,7 +134,7 @@ describe('the other commands refuse', () => {
     [['evaluate', 'empty'], /expected a run folder/],
     [['evaluate', 'run', 'nowhere'], /nowhere.*does not exist/],
     [['evaluate', 'truncated.safetensors', 'photos'], /truncated\.safetensors/],
-    [['evaluate', 'weights.pth', 'photos'], /cannot be imported/],
+    [['evaluate', 'weights.pth', 'photos'], /names no classes.*suave train --init/],
     [['evaluate', 'run', '--checkpoint', 'newest'], /expected last or best, got "newest"/],
     [['evaluate', join('run', 'checkpoints', 'stage-swav.safetensors'), 'photos'], /clusters of stage "swav"/],
     [['predict', 'run', 'nowhere.png'], /nowhere\.png.*does not exist/],

@@ -40,14 +40,12 @@ export function findCheckpoint(path: string, choice: CheckpointChoice = 'last'):
   return path;
 }
 
-/** PyTorch's own files are not read here. */
-export function refusePyTorchFile(path: string): void {
+/** PyTorch's own files hold weights, not a classifier with its classes and its preparation of images. */
+function refusePyTorchFile(path: string): void {
   if (!['.pth', '.pt', '.tar', '.ckpt', '.bin'].includes(extname(path).toLowerCase())) return;
   throw new CheckpointError(
-    `${path}: expected a .safetensors checkpoint of Suave; PyTorch files cannot be imported yet.`,
-    {
-      code: 'CHECKPOINT_PYTORCH',
-    },
+    `${path}: expected a run or a checkpoint of Suave, got a file of PyTorch, which names no classes. Start a training from it with suave train --init.`,
+    { code: 'CHECKPOINT_PYTORCH' },
   );
 }
 
@@ -108,7 +106,7 @@ export class Classifier {
     const metadata = readCheckpointMetadata(file);
     if (metadata.classes === null) {
       throw new CheckpointError(
-        `${file}: expected a classifier, got the clusters of stage "${metadata.stage.name}", which have no class names. Train the run to its end.`,
+        `${file}: expected a classifier, got the clusters of stage "${metadata.stage.name}", which have no class names. Train the run to its end, or compare features with suave evaluate --protocol knn, linear or paws-nn.`,
         { code: 'CHECKPOINT_NOT_A_CLASSIFIER' },
       );
     }

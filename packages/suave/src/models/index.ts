@@ -1,8 +1,10 @@
 /** @file The door of the models. */
 export { Backbone } from './backbone.js';
+export type { Branch, CheckpointPart, SkippedKey } from './checkpoint-layouts.js';
 export { DinoHead, type DinoHeadOptions, type DinoScores } from './dino-head.js';
 export { DinoModel, type DinoModelOptions, type DinoOutput } from './dino-model.js';
 export { normalizedRows, normalizeRows_ } from './heads.js';
+export { type ImportOptions, type ImportPlan, importWeights, planImport, readTensors } from './import-checkpoint.js';
 export {
   type ClassifierInit,
   type ClassifierNetwork,
@@ -11,13 +13,13 @@ export {
   type TransformerFeatures,
 } from './linear-classifier.js';
 export {
-  hasSwavProjection,
+  type BackboneShare,
+  groupedReasons,
   type LoadOptions,
   type LoadReport,
+  leastBackboneShare,
+  loadSummary,
   loadWeights,
-  remapSwavProjection,
-  selectWeights,
-  unwrapKeys,
 } from './loading.js';
 export { multiCropForward, type RowLayout, runsOfEqualWidth } from './multi-crop.js';
 export { PawsModel, type PawsModelOptions, type PawsOutput } from './paws-model.js';

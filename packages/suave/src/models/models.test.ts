@@ -1,9 +1,10 @@
 import { liveTensors, type nn, noGrad, ones, rand, scope, zeros } from '@suave/torch';
 import { describe, expect, test } from 'vitest';
 import { LinearClassifier } from './linear-classifier.js';
-import { loadWeights, remapSwavProjection, unwrapKeys } from './loading.js';
+import { loadWeights, unwrapKeys } from './loading.js';
 import { multiCropForward, runsOfEqualWidth } from './multi-crop.js';
 import { backboneFamily, backboneNames, createBackbone } from './registry.js';
+import { remapSwavProjection } from './swav-keys.js';
 import { SwavModel } from './swav-model.js';
 
 function parameterCount(module: nn.Module): number {

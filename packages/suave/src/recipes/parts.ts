@@ -127,6 +127,7 @@ export const commonConfig = {
   devices: 1,
   precision: 'fp32',
   init: null,
+  allowPartialInit: false,
   logging: { every: 10, checkpointMinutes: 10, collapse: 'warn' },
 } satisfies Partial<Config>;
 

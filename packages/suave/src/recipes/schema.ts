@@ -32,6 +32,7 @@ export const configSchema = z.strictObject({
   precision: z.enum(['fp32', 'bf16', 'fp16']).describe('number format of convolutions and matrix products'),
   threads: z.int().min(1).max(1024).describe('threads of libtorch; part of the run, because the bits depend on it'),
   init: z.string().nullable().describe('checkpoint whose weights the first stage starts from, or null'),
+  allowPartialInit: z.boolean().describe('whether less than 90 % of the backbone may come from that checkpoint'),
   data: z.strictObject({
     path: z.string().describe('the folder of images'),
     labels: z.string().nullable().describe('label file, or null where folders are the labels'),

@@ -7,6 +7,7 @@ import { Classifier } from '../evaluation/classifier.js';
 import { fitTemperature, scoreOf } from '../evaluation/metrics.js';
 import { allIndices, labeledBatches, type ScoringOptions, scoreImages } from '../evaluation/scoring.js';
 import type { Method } from '../methods/index.js';
+import { loadSummary } from '../models/index.js';
 import type { Config, Stage } from '../recipes/index.js';
 import {
   type CheckpointInput,
@@ -234,11 +235,13 @@ class RunningStage {
     this.index = index;
     const load = (network: nn.Module): void => {
       if (before !== null)
-        handOver(network, before.model.stateDict(), stage.init, `stage ${config.stages[index - 1].name}`);
+        handOver(network, before.model.stateDict(), stage.init, { from: `stage ${config.stages[index - 1].name}` });
       else if (config.init !== null)
-        withInitWeights(config.init, stage, (weights) =>
-          handOver(network, weights, stage.init, `--init ${config.init}`),
-        );
+        withInitWeights(config.init, stage, (weights) => {
+          const from = `--init ${config.init}`;
+          const report = handOver(network, weights, stage.init, { from, allowPartial: config.allowPartialInit });
+          if (report !== null) events.note?.(`${from}: ${loadSummary(report)}`);
+        });
     };
     const numClasses = data.classes.length;
     this.method = createMethod({ config, index, numClasses, labelCounts: labelCounts(data), stepsPerEpoch, load });

@@ -22,3 +22,4 @@ export {
   writeSafetensors,
 } from './safetensors.js';
 export type { SafetensorsEntry, SafetensorsHeader } from './safetensors-header.js';
+export { openTensorFile, type StoredTensor, type TensorFile } from './tensor-file.js';
