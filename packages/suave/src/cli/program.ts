@@ -5,6 +5,7 @@ import { addDemoCommand } from './demo.js';
 import { addDoctorCommand } from './doctor.js';
 import { addDownloadCommand } from './download.js';
 import { addEvaluateCommand } from './evaluate.js';
+import { addFinetuneCommand } from './finetune.js';
 import { addPredictCommand } from './predict.js';
 import { addRecipesCommand } from './recipes.js';
 import { addTrainCommand } from './train.js';
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     .enablePositionalOptions();
   addDemoCommand(program);
   addTrainCommand(program);
+  addFinetuneCommand(program);
   addEvaluateCommand(program);
   addPredictCommand(program);
   addDownloadCommand(program);

@@ -10,6 +10,7 @@ import {
   resolveRecipe,
 } from '../recipes/index.js';
 import { checkOut } from '../runs/index.js';
+import type { TrainOptions as TrainCall, TrainResult } from '../training/index.js';
 import { InterruptedError } from './exit.js';
 import { wholeNumber } from './numbers.js';
 import { stopOnSignals } from './signals.js';
@@ -69,27 +70,16 @@ const examples = `Examples:
   suave train photos --out runs/d --epochs 50 --set optimizer.lr=1.4 --set stages.suave.queue.size=0
 `;
 
-/** Adds `train` to the program. */
-export function addTrainCommand(program: Command): void {
-  program
-    .command('train')
-    .summary('train on a folder of images, labeled and unlabeled')
-    .description(
-      'Trains a classifier on all images of DATA, using the few labels there are, and writes everything to RUN.',
-    )
-    .argument(
-      '<DATA>',
-      'folder: train/<class>/* and val/<class>/*, or class folders, or images at any depth with --labels',
-    )
+/** Adds the options of every command that trains. */
+export function withTrainingOptions(command: Command): Command {
+  return command
     .requiredOption('--out <RUN>', 'folder for configuration, metrics and checkpoints; must not hold a run')
-    .option('--recipe <NAME|FILE>', `recipe by name or YAML file (default: ${defaultRecipe}); see suave recipes`)
     .option('--labels <FILE>', 'CSV path,label or a list of labeled files; all other images are unlabeled')
     .option('--labels-per-class <N>', 'use only N labels of each class')
     .option('--label-fraction <F>', 'use only this fraction of the labels')
     .option('--holdout <F>', 'fraction set aside for validation where there is no val folder (0.2)')
     .option('--baseline', 'also train on the labels alone, into RUN/baseline, and print both')
     .option('--arch <A>', 'backbone: resnet8, resnet14, resnet20, resnet18, resnet34, resnet50')
-    .option('--init <CKPT>', 'checkpoint of Suave (.safetensors) to start from')
     .option('--epochs <N>', 'epochs of the last stage')
     .option('--seed <S>', 'seed of every random number')
     .option('--device <DEVICE>', 'cpu or cuda (default: cuda where there is one)')
@@ -100,29 +90,72 @@ export function addTrainCommand(program: Command): void {
     .option('--scale <DEVICES>', 'adapt batches and learning rates to so many devices, by the rule of the recipe')
     .option('--resume', 'continue the run in RUN, or start it')
     .option('--set <path=value>', 'change any setting; repeatable', (value, all: string[]) => [...all, value], [])
-    .option('--json', 'print the result as one JSON object')
-    .addHelpText('before', examples)
-    .action(runTrain);
+    .option('--json', 'print the result as one JSON object');
 }
 
+/** Adds `train` to the program. */
+export function addTrainCommand(program: Command): void {
+  const command = program
+    .command('train')
+    .summary('train on a folder of images, labeled and unlabeled')
+    .description(
+      'Trains a classifier on all images of DATA, using the few labels there are, and writes everything to RUN.',
+    )
+    .argument(
+      '<DATA>',
+      'folder: train/<class>/* and val/<class>/*, or class folders, or images at any depth with --labels',
+    )
+    .option('--recipe <NAME|FILE>', `recipe by name or YAML file (default: ${defaultRecipe}); see suave recipes`)
+    .option('--init <CKPT>', 'checkpoint of Suave (.safetensors) to start from');
+  withTrainingOptions(command).addHelpText('before', examples).action(runTrain);
+}
+
+/** A training command that is about to start. */
+export interface TrainingStart {
+  /** Name of the command, for messages. */
+  command: string;
+  /** Recipe to check settings with before anything is loaded; null where it follows from a checkpoint. */
+  recipe: string | null;
+  options: TrainOptions;
+  /** Trains; called with libtorch's thread count prepared. */
+  train(common: CommonRequest): Promise<TrainResult>;
+}
+
+/** What the options of a training command mean, whatever it starts from. */
+export type CommonRequest = Pick<
+  TrainCall,
+  'out' | 'overrides' | 'resume' | 'baseline' | 'threads' | 'scale' | 'signal' | 'events'
+>;
+
 async function runTrain(data: string, options: TrainOptions): Promise<void> {
+  await runTraining({
+    command: 'train',
+    recipe: options.recipe ?? defaultRecipe,
+    options,
+    async train(common) {
+      const { train } = await import('../training/index.js');
+      return train({ ...common, data, recipe: options.recipe ?? null });
+    },
+  });
+}
+
+/** Checks what can be checked, trains, prints the result; a signal stops after a checkpoint. */
+export async function runTraining({ command, recipe, options, train }: TrainingStart): Promise<void> {
   const resume = options.resume === true;
-  const scale = wholeNumber('train', 'scale', options.scale, 1) ?? null;
-  const request: RecipeRequest = { recipe: options.recipe ?? defaultRecipe, overrides: overridesOf(options), scale };
+  const scale = wholeNumber(command, 'scale', options.scale, 1) ?? null;
+  const overrides = overridesOf(options);
+  const request: RecipeRequest = { recipe: recipe ?? defaultRecipe, overrides, scale };
   checkOut(options.out, resume);
-  if (!resume) resolveRecipe(request, exampleFacts); // a wrong setting is said at once, before anything is loaded
+  if (!resume && recipe !== null) resolveRecipe(request, exampleFacts); // a wrong setting is said at once, before anything is loaded
   const threads = threadsFor(request, options.out, resume);
   prepareThreads(threads);
-  const { train } = await import('../training/index.js');
 
   const terminal = new Terminal();
   const stop = stopOnSignals(terminal);
   try {
     const result = await train({
-      data,
       out: options.out,
-      recipe: options.recipe ?? null,
-      overrides: request.overrides,
+      overrides,
       resume,
       baseline: options.baseline === true,
       threads,

@@ -1,9 +1,8 @@
 /** @file Whether the classes of a checkpoint are those of the data: where a run starts from it, and where it continues. */
-import { readSafetensorsHeader } from '@suave/torch';
 import type { Splits } from '../data/index.js';
 import { CheckpointError, listNames } from '../errors.js';
 import type { Config } from '../recipes/index.js';
-import { decodeCheckpointMetadata } from '../runs/index.js';
+import { describeInit } from './hand-over.js';
 
 /**
  * Compares the classes of `--init` with those of the data. A stage that takes all but the prototypes goes on with the same task,
@@ -14,9 +13,7 @@ import { decodeCheckpointMetadata } from '../runs/index.js';
  * @throws CheckpointError `CHECKPOINT_CLASSES`
  */
 export function checkInitClasses(path: string, config: Config, classes: readonly string[]): string[] {
-  const { metadata } = readSafetensorsHeader(path);
-  if (metadata.suave === undefined) return [];
-  const trained = decodeCheckpointMetadata(path, metadata).classes;
+  const trained = describeInit(path)?.classes ?? null;
   if (trained === null || trained.length === classes.length) return [];
   const [first] = config.stages;
   if (first.init === 'all-but-prototypes') {
@@ -28,6 +25,18 @@ export function checkInitClasses(path: string, config: Config, classes: readonly
   return [
     `--init ${path} was trained on ${trained.length} classes, the data has ${classes.length}: what it knows of its classes is left out`,
   ];
+}
+
+/**
+ * Fine-tuning on other classes than the checkpoint's takes backbone and projection head; all that knows the old classes is drawn anew.
+ * @returns  the configuration, changed where the numbers of classes differ
+ */
+export function withFittingInit(config: Config, classes: readonly string[]): Config {
+  const [first, ...rest] = config.stages;
+  if (config.init === null || first.init !== 'all-but-prototypes') return config;
+  const trained = describeInit(config.init)?.classes ?? null;
+  if (trained === null || trained.length === classes.length) return config;
+  return { ...config, stages: [{ ...first, init: 'backbone+head' }, ...rest] };
 }
 
 /**

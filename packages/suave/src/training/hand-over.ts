@@ -40,9 +40,17 @@ export function handOver(
   );
 }
 
-/** Description of a checkpoint of Suave, null for a file of somebody else. */
 function describe({ path, metadata }: TensorFile): CheckpointMetadata | null {
   return metadata.suave === undefined ? null : decodeCheckpointMetadata(path, { ...metadata });
+}
+
+/**
+ * Description of a checkpoint of Suave, null for a checkpoint of another program.
+ * @throws CheckpointError when the file is missing, or no checkpoint of any kind
+ */
+export function describeInit(path: string): CheckpointMetadata | null {
+  using file = openTensorFile(path);
+  return describe(file);
 }
 
 /**

@@ -4,15 +4,20 @@ import { type LoadedData, loadPlannedData } from '../data/index.js';
 import type { Config } from '../recipes/index.js';
 import { checkOut, holdsRun, runPaths } from '../runs/index.js';
 import type { TrainingEvents } from './events.js';
+import { type FinetuneRequest, finetuneRequest } from './finetune.js';
 import { resolveRun, type TrainRequest } from './resolve-run.js';
 import { type RunResult, trainRun } from './run.js';
 import { smallImagesWarning } from './small-images.js';
 
 export type { StepEvent, TrainingEvents } from './events.js';
+export type { FinetuneRequest } from './finetune.js';
 export type { TrainRequest } from './resolve-run.js';
 
 /** A training run and how it is watched. */
-export interface TrainOptions extends TrainRequest {
+export type TrainOptions = TrainRequest & TrainWatch;
+
+/** How a training run is watched, and what is trained beside it. */
+export interface TrainWatch {
   /** Also train on the labels alone, into RUN/baseline. */
   baseline: boolean;
   /** Aborted to stop after the current step, with a checkpoint. */
@@ -76,6 +81,20 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   } finally {
     data.dispose();
   }
+}
+
+/**
+ * Trains on DATA from the weights of another run: its own last stage, shortened, or a recipe.
+ * @throws as `train`, and RunError, CheckpointError, ConfigError for what cannot be fine-tuned
+ */
+export function finetune(options: FinetuneRequest & TrainWatch): Promise<TrainResult> {
+  const { baseline, signal, events } = options;
+  return train({
+    ...finetuneRequest(options),
+    baseline,
+    ...(signal === undefined ? {} : { signal }),
+    ...(events === undefined ? {} : { events }),
+  });
 }
 
 function describeData(data: LoadedData, events: TrainingEvents): void {

@@ -18,7 +18,7 @@ import {
   type SuaveStage,
 } from '../recipes/index.js';
 import { holdsRun, readConfig, runPaths } from '../runs/index.js';
-import { checkInitClasses, checkRunClasses } from './checkpoint-classes.js';
+import { checkInitClasses, checkRunClasses, withFittingInit } from './checkpoint-classes.js';
 import { checkInit } from './hand-over.js';
 
 /** What a caller asks of a training run. */
@@ -84,7 +84,8 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
     threads: preliminary.threads,
   };
   const resolved = resolveRecipe(asked, facts);
-  const fitted = fitToData(withInit(resolved.config), facts);
+  const started = withInit(resolved.config);
+  const fitted = fitToData(base ? withFittingInit(started, plan.layout.classes) : started, facts);
   const { config } = fitted;
   config.data.path = resolve(request.data);
   if (config.init === null) checkHasWeights(config);
