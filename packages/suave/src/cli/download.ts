@@ -58,6 +58,10 @@ async function runDownload(name: string, options: DownloadOptions): Promise<void
       ...(options.checksum === undefined ? {} : { checksum: options.checksum }),
       onProgress: progressOn(terminal),
       onRetry: (reason, seconds) => terminal.line(`download: ${reason}; trying again in ${seconds} s`),
+      onUnpack: () => {
+        terminal.endBar();
+        terminal.line('checksum agrees; unpacking');
+      },
       signal: controller.signal,
     });
     terminal.endBar();

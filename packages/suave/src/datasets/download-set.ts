@@ -20,6 +20,8 @@ export interface SetRequest
   readonly url?: string;
   /** Another MD5 or SHA-256 than the published one. */
   readonly checksum?: string;
+  /** Called when the archive is there and right. */
+  readonly onUnpack?: () => void;
 }
 
 /** A set that is there. */
@@ -68,6 +70,7 @@ export async function downloadSet(request: SetRequest): Promise<DownloadedSet> {
     resumedBytes = done.resumedFrom;
     downloadedBytes = done.bytes - done.resumedFrom;
   }
+  request.onUnpack?.();
   let counts = { classes: 0, train: 0, val: 0 };
   await unpackFolder(
     path,
