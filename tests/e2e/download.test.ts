@@ -58,7 +58,7 @@ describe('suave download', () => {
   it('brings a set on which suave train works, with the official test images as validation', async () => {
     const done = await place.run(download('set', '/set.tar.gz', '--checksum', checksum, '--json'));
     expect(done.status, done.stderr).toBe(0);
-    expect(done.stderr).toMatch(/downloading .* of [^]*checksum agrees; unpacking/);
+    expect(done.stderr).toMatch(/downloading .* of [\s\S]*checksum agrees; unpacking/);
     const report = JSON.parse(done.stdout) as Record<string, unknown>;
     expect(report).toMatchObject({ name: 'cifar10', form: 'binary', classes: 3, train: 60, val: 12, resumedBytes: 0 });
     expect(report.downloadedBytes).toBe(archive.length);
