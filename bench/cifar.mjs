@@ -3,11 +3,11 @@
  * images of CIFAR-10's training folder with 25 labels per class, and compares them on 5,000 images that no run trains on.
  * CIFAR is a folder of class folders, or a .tar.gz of one; it is read only. Copies, label files and runs go to --out.
  */
-import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { openClassFolders } from './lib/class-folders.mjs';
 import { describeHardware } from './lib/hardware.mjs';
 
 const usage = `Usage: node bench/cifar.mjs CIFAR [--out DIR] [--seeds 1,2] [--train 10000] [--val 5000] [--labels-per-class 25]
@@ -51,17 +51,6 @@ function readArguments() {
   };
 }
 
-/** The folder that holds the class folders: `root`, or the first below it with several folders. */
-function findClasses(root) {
-  const folders = readdirSync(root, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name);
-  if (folders.includes('train')) return findClasses(join(root, 'train'));
-  if (folders.length === 1) return findClasses(join(root, folders[0]));
-  if (folders.length < 2) throw new Error(`cifar: expected class folders in ${root}, found none.`);
-  return { root, classes: folders.sort() };
-}
-
 /** Copies the first images of every class to DATA/train and the following ones to DATA/val. */
 function prepare({ source, out, numTrain, numVal }) {
   const data = join(out, `data-${numTrain}-${numVal}`);
@@ -69,14 +58,7 @@ function prepare({ source, out, numTrain, numVal }) {
   mkdirSync(out, { recursive: true });
   const unfinished = mkdtempSync(join(out, 'unfinished-'));
   try {
-    let folder = source;
-    if (statSync(source).isFile()) {
-      folder = join(unfinished, 'unpacked');
-      mkdirSync(folder);
-      const { status } = spawnSync('tar', ['-xzf', source, '-C', folder], { stdio: 'inherit' });
-      if (status !== 0) throw new Error(`cifar: ${source} could not be unpacked.`);
-    }
-    const { root, classes } = findClasses(folder);
+    const { root, classes } = openClassFolders(source, unfinished);
     for (const name of classes) {
       const files = readdirSync(join(root, name)).sort();
       const numbers = { train: numTrain / classes.length, val: numVal / classes.length };
