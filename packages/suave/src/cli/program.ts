@@ -6,6 +6,7 @@ import { addDoctorCommand } from './doctor.js';
 import { addDownloadCommand } from './download.js';
 import { addEvaluateCommand } from './evaluate.js';
 import { addFinetuneCommand } from './finetune.js';
+import { addImportCommand } from './import.js';
 import { addPredictCommand } from './predict.js';
 import { addRecipesCommand } from './recipes.js';
 import { addTrainCommand } from './train.js';
@@ -16,6 +17,7 @@ const examples = `Examples:
   suave train photos --labels labels.csv --out runs/second --baseline
   suave evaluate runs/first                       accuracy on the images that were set aside
   suave predict runs/first new-photos --csv       class and probability of every image
+  suave import swav.pth.tar --out swav.safetensors    a published backbone, to start from with --init
   suave doctor                                    what is found on this machine and what is missing
 `;
 
@@ -33,6 +35,7 @@ export function createProgram(): Command {
   addFinetuneCommand(program);
   addEvaluateCommand(program);
   addPredictCommand(program);
+  addImportCommand(program);
   addDownloadCommand(program);
   addRecipesCommand(program);
   addDoctorCommand(program);

@@ -45,6 +45,7 @@ export interface TrainOptions extends Partial<Record<SettingOption, string>> {
   recipe?: string;
   baseline?: boolean;
   resume?: boolean;
+  allowPartial?: boolean;
   scale?: string;
   set: string[];
   json?: boolean;
@@ -59,6 +60,7 @@ export function overridesOf(options: TrainOptions): Override[] {
     if (pathOptions.includes(option)) overrides.push({ path, value: resolve(value), isText: false });
     else overrides.push({ path, value, isText: !textOptions.includes(option) });
   }
+  if (options.allowPartial === true) overrides.push({ path: 'allowPartialInit', value: true, isText: false });
   return [...overrides, ...options.set.map(parseSet)];
 }
 
@@ -80,6 +82,7 @@ export function withTrainingOptions(command: Command): Command {
     .option('--holdout <F>', 'fraction set aside for validation where there is no val folder (0.2)')
     .option('--baseline', 'also train on the labels alone, into RUN/baseline, and print both')
     .option('--arch <A>', 'backbone: resnet8, resnet14, resnet20, resnet18, resnet34, resnet50')
+    .option('--allow-partial', 'start from a checkpoint that holds less than 90 % of the backbone')
     .option('--epochs <N>', 'epochs of the last stage')
     .option('--seed <S>', 'seed of every random number')
     .option('--device <DEVICE>', 'cpu or cuda (default: cuda where there is one)')
@@ -106,7 +109,10 @@ export function addTrainCommand(program: Command): void {
       'folder: train/<class>/* and val/<class>/*, or class folders, or images at any depth with --labels',
     )
     .option('--recipe <NAME|FILE>', `recipe by name or YAML file (default: ${defaultRecipe}); see suave recipes`)
-    .option('--init <CKPT>', 'checkpoint of Suave (.safetensors) to start from');
+    .option(
+      '--init <CKPT>',
+      'checkpoint to start from: of Suave, or as suave import reads it (.pth, .pth.tar, .safetensors)',
+    );
   withTrainingOptions(command).addHelpText('before', examples).action(runTrain);
 }
 

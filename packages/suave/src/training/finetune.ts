@@ -1,11 +1,11 @@
 /** @file Fine-tuning: from a finished run or a checkpoint to the configuration of a shorter run that starts from its weights. */
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { readSafetensorsHeader } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
 import { type CheckpointChoice, findCheckpoint } from '../evaluation/index.js';
 import { type Config, configFromRun, exampleFacts, fineTuned, type Override, resolveRecipe } from '../recipes/index.js';
-import { type CheckpointMetadata, decodeCheckpointMetadata } from '../runs/index.js';
+import { type CheckpointMetadata, isFolder } from '../runs/index.js';
+import { describeInit } from './hand-over.js';
 import type { TrainRequest } from './resolve-run.js';
 
 /** What fine-tuning is asked for. */
@@ -24,9 +24,8 @@ const labelPaths = ['data.labels', 'data.labelsPerClass', 'data.labelFraction'];
  * @throws RunError, CheckpointError without a checkpoint; ConfigError where it cannot be fine-tuned
  */
 export function finetuneRequest({ from, checkpoint, ...request }: FinetuneRequest): TrainRequest {
-  const file = resolve(findCheckpoint(from, checkpoint));
-  const { metadata: header } = readSafetensorsHeader(file);
-  const metadata = header.suave === undefined ? null : decodeCheckpointMetadata(file, header);
+  const file = resolve(isFolder(from) || !existsSync(from) ? findCheckpoint(from, checkpoint) : from);
+  const metadata = describeInit(file);
   const stored = metadata?.config ? configFromRun(metadata.config) : null;
   const init: Override = { path: 'init', value: file, isText: false };
   if (request.recipe !== null) {
