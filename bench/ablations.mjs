@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { ablations, common, prepareImages } from './lib/ablations.mjs';
 import { describeHardware } from './lib/hardware.mjs';
 
-const usage = `Usage: node bench/ablations.mjs CIFAR [--only NAME,NAME] [--seeds 1,2] [--images 5000] [--val 2000] [--epochs 15]
+const usage = `Usage: node bench/ablations.mjs CIFAR [--only NAME,NAME] [--seeds 1,2] [--images 5000] [--val 2000] [--epochs 10]
                                [--recipe suave-small] [--threads N] [--out runs/ablations] [--json]
 CIFAR  folder with one folder per class, or a .tar.gz of it
 ${Object.entries(ablations)
@@ -26,7 +26,7 @@ function readArguments() {
       seeds: { type: 'string', default: '1,2' },
       images: { type: 'string', default: '5000' },
       val: { type: 'string', default: '2000' },
-      epochs: { type: 'string', default: '15' },
+      epochs: { type: 'string', default: '10' },
       recipe: { type: 'string', default: 'suave-small' },
       threads: { type: 'string', default: String(availableParallelism()) },
       out: { type: 'string', default: 'runs/ablations' },
@@ -62,14 +62,17 @@ function readArguments() {
 /** Trains one side for one seed and measures it on val/. */
 async function runOne({ train, evaluate, readMetrics, runPaths }, request, name, side, seed, { data, counts }) {
   const { recipe, epochs, images, val, threads, out } = request;
-  const run = join(out, `${name}-${side}-seed-${seed}-${images}-${val}-images-${epochs}-epochs-${recipe}`);
+  const { data: dataSet, [side]: own } = ablations[name];
+  // Named by what it is: ablations share a run where one side of both is the same.
+  const what = Object.entries(own).map(([path, value]) => `-${path.split('.').at(-1)}-${value}`);
+  const run = join(out, `${dataSet}${what.join('')}-seed-${seed}-${images}-${val}-images-${epochs}-epochs-${recipe}`);
   const settings = {
     ...common,
     epochs,
     seed,
     threads,
     'data.labels': join(data, 'labels.csv'),
-    ...ablations[name][side],
+    ...own,
   };
   const warnings = [];
   const result = await train({

@@ -22,30 +22,24 @@ export const labeledShare = 0.05;
 /** Settings that both sides of every pair have: a network and a batch for minutes. */
 export const common = { 'model.arch': 'resnet8', 'model.width': 0.5, 'logging.every': 10 };
 
-/** `off` and `on` are settings by path; `data` names one of `dataSets`. */
+/** `off` and `on` are settings by path, beside those of the recipe (the paper's); `data` names one of `dataSets`. */
 export const ablations = {
   prior: {
     title: `class prior from the labels, classes up to 1:${imbalance} apart`,
     data: 'longTailed',
-    off: { 'stages.suave.prior': 'uniform' },
-    on: { 'stages.suave.prior': 'labels' },
-  },
-  'prior-balanced': {
-    title: 'class prior from the labels, balanced classes: the same run',
-    data: 'balanced',
-    off: { 'stages.suave.prior': 'uniform' },
+    off: {},
     on: { 'stages.suave.prior': 'labels' },
   },
   extraPrototypes: {
     title: `${numUnknown} extra prototypes, ${numUnknown} classes without labels among the images`,
     data: 'unknownClasses',
-    off: { 'stages.suave.extraPrototypes': 0 },
+    off: {},
     on: { 'stages.suave.extraPrototypes': numUnknown },
   },
   epsilon: {
     title: 'automatic epsilon against 0.05',
     data: 'balanced',
-    off: { 'stages.suave.epsilon': 0.05 },
+    off: {},
     on: { 'stages.suave.epsilon': 'auto' },
   },
   collapse: {
