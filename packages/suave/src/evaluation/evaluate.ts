@@ -1,10 +1,9 @@
 /** @file Measures a trained classifier on images of known class. */
-import { existsSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
-import { loadEvaluationData, readSplits, type Splits } from '../data/index.js';
+import { loadEvaluationData } from '../data/index.js';
 import { DataError } from '../errors.js';
-import { type CheckpointChoice, Classifier, runOfCheckpoint, splitsFolderOf } from './classifier.js';
-import { scoreOf } from './metrics.js';
+import { type CheckpointChoice, Classifier } from './classifier.js';
+import { type Score, scoreOf } from './metrics.js';
+import { dataFolder, ownSplits } from './own-data.js';
 import { allIndices, scoreImages } from './scoring.js';
 
 /** What to measure, and how. */
@@ -17,6 +16,8 @@ export interface EvaluateOptions {
   device?: string;
   /** Images of a forward pass. Default 128. */
   batch?: number;
+  /** `val`: only images that were set aside, DATA/val or the hold-out; null takes every image where there are none. */
+  split?: 'val' | null;
   workers?: number | null;
   cache?: string | null;
   signal?: AbortSignal | null;
@@ -58,11 +59,11 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRepo
   });
   try {
     const { input } = classifier.metadata;
-    const folder = dataFolder(options, classifier);
+    const folder = dataFolder(options.model, options.data, classifier.metadata);
     const images = await loadEvaluationData({
       data: folder,
       classes: classifier.classes,
-      splits: ownSplits(options.model, folder, classifier),
+      splits: ownSplits(options.model, folder, classifier.metadata),
       cacheSide: input.cacheSide ?? 'none',
       exifOrientation: input.exifOrientation,
       workers: options.workers ?? null,
@@ -71,6 +72,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRepo
       ...(options.signal ? { signal: options.signal } : {}),
     });
     try {
+      if (options.split === 'val' && images.source === 'all') throw nothingSetAside(folder);
       const scores = await scoreImages(
         (batch) => classifier.score(batch),
         images.images,
@@ -85,14 +87,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRepo
       );
       const score = scoreOf(scores, images.labels, classifier.temperature);
       scores.dispose();
-      const classes: Evaluation['classes'] = {};
-      classifier.classes.forEach((name, index) => {
-        const { top1, images: count } = score.classes[index];
-        classes[name] = { top1: count === 0 ? null : top1, images: count };
-      });
       const { top1, top5, loss } = score;
       return {
-        evaluation: { top1, top5, loss, images: score.images, classes },
+        evaluation: { top1, top5, loss, images: score.images, classes: classScores(score, classifier.classes) },
         source: images.source,
         data: folder,
         notes: images.notes,
@@ -105,33 +102,20 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRepo
   }
 }
 
-/** Data folder of the configuration inside a checkpoint. */
-function trainedOn(classifier: Classifier): string | null {
-  const config = classifier.metadata.config as { data?: { path?: unknown } } | null;
-  return typeof config?.data?.path === 'string' ? config.data.path : null;
-}
-
-function dataFolder(options: EvaluateOptions, classifier: Classifier): string {
-  if (options.data !== null) return options.data;
-  const own = trainedOn(classifier);
-  if (own !== null && existsSync(own)) return own;
-  const where = own === null ? '' : ` (it was trained on ${own}, which is not there)`;
-  throw new DataError(
-    `${options.model}: expected the folder of images to measure on${where}. Give it as second argument.`,
-    {
-      code: 'NO_SUCH_FOLDER',
-    },
+/** Accuracy of every class by name. */
+export function classScores(score: Score, names: readonly string[]): Evaluation['classes'] {
+  return Object.fromEntries(
+    names.map((name, index) => {
+      const { top1, images } = score.classes[index];
+      return [name, { top1: images === 0 ? null : top1, images }];
+    }),
   );
 }
 
-/** The run's splits, when DATA is the data of the run: the same folder, or one that holds the same images. */
-function ownSplits(model: string, folder: string, classifier: Classifier): Splits | null {
-  const run = runOfCheckpoint(model);
-  const splitsFolder = run === null ? null : splitsFolderOf(run);
-  if (splitsFolder === null) return null;
-  const splits = readSplits(splitsFolder);
-  const own = trainedOn(classifier);
-  const isSame = own !== null && existsSync(own) && existsSync(folder) && realpathSync(own) === realpathSync(folder);
-  const rows = [...splits.val, ...splits.labeled];
-  return isSame || rows.every((row) => existsSync(join(folder, row.path))) ? splits : null;
+/** The error where only images that were set aside may be measured. */
+export function nothingSetAside(folder: string): DataError {
+  return new DataError(
+    `${folder}: expected images that were set aside, in val/ or the hold-out of the run, got none. Add a folder val/<class>, or measure the run on its own data.`,
+    { code: 'NO_VALIDATION_IMAGES', file: folder },
+  );
 }

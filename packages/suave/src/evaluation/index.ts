@@ -1,5 +1,17 @@
 /** @file Door of evaluation: a classifier from a checkpoint, its accuracy on images of known class, predictions for files. */
 export { type CheckpointChoice, Classifier, findCheckpoint, readCheckpointMetadata } from './classifier.js';
 export { type EvaluateOptions, type Evaluation, type EvaluationReport, evaluate } from './evaluate.js';
+export { FeatureExtractor, type FeatureName, type FeatureOptions, type WeightsChoice } from './features.js';
+export { type FeatureBank, type NeighbourOptions, neighbourScores } from './knn.js';
+export { LinearProbe, type LinearProbeOptions } from './linear-probe.js';
 export { fitTemperature, lossOf, type Score, scoreOf } from './metrics.js';
 export { type Prediction, type PredictOptions, predict } from './predict.js';
+export type { BankChoice } from './protocol-data.js';
+export {
+  evaluateProtocol,
+  type FeatureProtocol,
+  featureProtocols,
+  type ProtocolEvaluation,
+  type ProtocolOptions,
+  type ProtocolReport,
+} from './protocols.js';
