@@ -35,7 +35,7 @@ constexpr int64_t maxOperations = 8;
 constexpr int64_t numColumns = firstOperation + 2 * maxOperations;
 constexpr int64_t numImageColumns = 3;  // byte offset, height, width
 
-enum Operation { brightness = 1, contrast, saturation, hue, gray, blur, solarized, numOperationCodes };
+enum Operation { brightness = 1, contrast, saturation, hue, gray, blur, solarized, equalized, numOperationCodes };
 
 // Buffers of one thread; they grow to the largest view seen and are then reused.
 struct Scratch {
@@ -182,6 +182,7 @@ void applyOperations(const Job& job, int64_t row, Scratch& scratch) {
       case gray: grayscale(planes, count); break;
       case blur: gaussianBlur(planes, job.height, job.width, value, scratch.blur); break;
       case solarized: solarize(planes, count, value); break;
+      case equalized: equalize(planes, count); break;
       default: break;
     }
   }

@@ -170,4 +170,23 @@ void solarize(uint8_t* planes, int64_t count, double threshold) {
   }
 }
 
+// Each channel by its own histogram: a level goes to the share of the pixels below it, of 255 equal parts of all pixels but those
+// of the brightest level. A channel with too few pixels for one part each stays as it is.
+void equalize(uint8_t* planes, int64_t count) {
+  for (uint8_t* plane = planes; plane < planes + 3 * count; plane += count) {
+    int64_t histogram[256] = {};
+    for (int64_t i = 0; i < count; i++) histogram[plane[i]]++;
+    const int64_t brightest = *std::max_element(plane, plane + count);
+    const int64_t part = (count - histogram[brightest]) / 255;
+    if (part == 0) continue;
+    uint8_t levels[256];
+    int64_t below = part / 2;
+    for (int level = 0; level < 256; level++) {
+      levels[level] = static_cast<uint8_t>(std::min<int64_t>(below / part, 255));
+      below += histogram[level];
+    }
+    for (int64_t i = 0; i < count; i++) plane[i] = levels[plane[i]];
+  }
+}
+
 }  // namespace suave

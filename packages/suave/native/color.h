@@ -11,5 +11,6 @@ void adjustSaturation(uint8_t* planes, int64_t count, double factor);
 void adjustHue(uint8_t* planes, int64_t count, double factor);
 void grayscale(uint8_t* planes, int64_t count);
 void solarize(uint8_t* planes, int64_t count, double threshold);
+void equalize(uint8_t* planes, int64_t count);
 
 }  // namespace suave

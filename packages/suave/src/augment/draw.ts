@@ -124,8 +124,11 @@ function drawColors(draws: Draws, spec: ViewSpec, rows: Float64Array, row: numbe
     pushOperation(rows, row, 'blur', draws.uniformIn(blur.sigma[0], blur.sigma[1]));
   }
   if (solarize && move('solarize').bernoulli(solarize.prob)) {
-    pushOperation(rows, row, 'solarize', solarize.threshold);
+    const { threshold } = solarize;
+    pushOperation(rows, row, 'solarize', threshold === 'random' ? draws.uniformInt(1, 257) : threshold);
   }
+  const { equalizeProb = 0 } = spec;
+  if (equalizeProb > 0 && move('equalize').bernoulli(equalizeProb)) pushOperation(rows, row, 'equalize', 0);
 }
 
 interface ColorKey {

@@ -35,6 +35,7 @@ const purposeNumbers = {
   initialization: 11,
   imageDrawing: 12,
   evaluation: 13,
+  equalize: 14,
 } as const;
 
 const uint16Count = 65536;

@@ -2,7 +2,19 @@
  * @file Color operations on whole numbers from 0 to 255 in float32 tensors [M, 3, H, W], with Pillow's rounding.
  * The counterpart of `native/color.cc` and `native/blur.cc`; every operation returns a new tensor.
  */
-import { fromTypedArray, full, maximum, minimum, scope, stack, type Tensor, where } from '@suave/torch';
+import {
+  arange,
+  fromTypedArray,
+  full,
+  maximum,
+  minimum,
+  onesLike,
+  scope,
+  stack,
+  type Tensor,
+  where,
+  zeros,
+} from '@suave/torch';
 import type { OperationKind } from './view-parameters.js';
 
 /** One value per view, broadcast over its pixels. */
@@ -146,6 +158,35 @@ function blur(views: Tensor, sigmas: readonly number[]): Tensor {
   return result.to('float32');
 }
 
+/**
+ * Pillow's equalize: a level of a channel goes to the share of the pixels below it, of 255 equal parts of all pixels but those
+ * of the brightest level; a channel with too few pixels for one part each stays as it is.
+ */
+function equalize(views: Tensor): Tensor {
+  const [count, channelCount, height, width] = views.shape;
+  const { device } = views;
+  const levels_CP = views.reshape([count * channelCount, height * width]).to('int64');
+  const histogram = zeros([levels_CP.shape[0], 256], { dtype: 'int64', device }).scatterAdd(
+    1,
+    levels_CP,
+    onesLike(levels_CP),
+  );
+  const brightest = histogram.gather(1, levels_CP.amax({ dim: [1], keepdim: true }));
+  const part = brightest
+    .mul(-1)
+    .add(height * width)
+    .div(255, { roundingMode: 'floor' });
+  const isKept = part.eq(0);
+  const divisorOfAll = part.clamp({ min: 1 });
+  const below = histogram
+    .cumsum(1)
+    .sub(histogram)
+    .add(part.div(2, { roundingMode: 'floor' }));
+  const spread = below.div(divisorOfAll, { roundingMode: 'floor' }).clamp({ max: 255 });
+  const same = arange(256, { dtype: 'int64', device }).unsqueeze(0);
+  return where(isKept, same, spread).gather(1, levels_CP).reshape(views.shape).to(views.dtype);
+}
+
 /** The color operations by name: views [M, 3, H, W] and one value per view. */
 export const colorOperations: Record<OperationKind, (views: Tensor, values: readonly number[]) => Tensor> = {
   brightness: (views, factors) => blend(null, views, factors),
@@ -156,4 +197,5 @@ export const colorOperations: Record<OperationKind, (views: Tensor, values: read
   blur,
   solarize: (views, thresholds) =>
     where(views.lt(perView(thresholds, views, 'float32')), views, views.mul(-1).add(255)),
+  equalize,
 };

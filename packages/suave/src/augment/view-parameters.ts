@@ -37,6 +37,7 @@ export const operationNumbers = {
   gray: 5,
   blur: 6,
   solarize: 7,
+  equalize: 8,
 } as const;
 
 /** A color operation. */
@@ -44,7 +45,7 @@ export type OperationKind = keyof typeof operationNumbers;
 
 /**
  * One drawn color operation. `value`: the factor of brightness, contrast and saturation; the shift of hue in turns;
- * sigma of blur in pixels; the threshold of solarize; unused by gray.
+ * sigma of blur in pixels; the threshold of solarize; unused by gray and equalize.
  */
 export interface ViewOperation {
   readonly kind: OperationKind;

@@ -24,10 +24,10 @@ export interface BlurSpec {
   readonly sigma: readonly [number, number];
 }
 
-/** Inversion of every value that is not below `threshold`. */
+/** Inversion of every value that is not below `threshold`; `random`: one of 1 to 256 for each view. */
 export interface SolarizeSpec {
   readonly prob: number;
-  readonly threshold: number;
+  readonly threshold: number | 'random';
 }
 
 /** 3-Augment: exactly one of gray, solarize and blur, each as likely, before the jitter. */
@@ -37,8 +37,8 @@ export interface ThreeAugmentSpec {
 }
 
 /**
- * A kind of view. Operations in this order: crop, flip, (3-Augment,) jitter, gray, blur, solarize; every one rounds to
- * 8 bits, then the view is scaled to [0, 1] and normalized.
+ * A kind of view. Operations in this order: crop, flip, (3-Augment,) jitter, gray, blur, solarize, equalize; every one rounds
+ * to 8 bits, then the view is scaled to [0, 1] and normalized.
  */
 export interface ViewSpec {
   /** What the view is called in messages. */
@@ -62,6 +62,8 @@ export interface ViewSpec {
   readonly grayProb: number;
   readonly blur: BlurSpec | null;
   readonly solarize: SolarizeSpec | null;
+  /** Probability of equalizing the histogram of each channel; 0 unless said. */
+  readonly equalizeProb?: number;
   readonly threeAugment?: ThreeAugmentSpec | null;
   /** Normalization of values in [0, 1]. */
   readonly mean: PerChannel;

@@ -22,58 +22,68 @@ export const range = z
   .tuple([z.number(), z.number()])
   .refine(([low, high]) => low <= high, { error: 'a range [low, high] with low <= high' });
 
-/** How one kind of view is cut and colored; the order of operations is crop, flip, (3-Augment,) jitter, gray, blur, solarize. */
-export const viewSchema = z.strictObject({
-  name: z.string().min(1).describe('what the view is called in messages'),
-  count: positiveInt.describe('views of this kind per image'),
-  size: z.int().min(8).max(1024).describe('side of the square view, pixels'),
-  scale: range
-    .refine(([low, high]) => low > 0 && high <= 1, { error: 'a range within (0, 1]' })
-    .describe('range of the share of the image area that is cropped'),
-  ratio: range
-    .refine(([low]) => low > 0, { error: 'a range of positive numbers' })
-    .describe('range of width / height of the crop'),
-  interpolation: z.enum(['bilinear', 'bicubic']).describe('how the crop is resized (always antialiased)'),
-  flipProb: fraction.describe('probability of a horizontal flip'),
-  jitter: z
-    .strictObject({
-      brightness: z.number().min(0).describe('brightness factor from [1 - b, 1 + b]'),
-      contrast: z.number().min(0).describe('contrast factor from [1 - c, 1 + c]'),
-      saturation: z.number().min(0).describe('saturation factor from [1 - s, 1 + s]'),
-      hue: z.number().min(0).max(0.5).describe('hue shift from [-h, h], in turns'),
-      prob: fraction.describe('probability of the whole jitter'),
-    })
-    .nullable()
-    .describe('color jitter, or null'),
-  grayProb: fraction.describe('probability of turning gray'),
-  blur: z
-    .strictObject({
-      prob: fraction.describe('probability of a blur'),
-      sigma: range.describe('range of the standard deviation, pixels'),
-    })
-    .nullable()
-    .describe('Gaussian blur, or null'),
-  solarize: z
-    .strictObject({
-      prob: fraction.describe('probability of solarizing'),
-      threshold: z.int().min(0).max(256).describe('values from here on are inverted'),
-    })
-    .nullable()
-    .describe('solarize, or null'),
-  threeAugment: z
-    .strictObject({
-      sigma: range.describe('range of the standard deviation of the blur, pixels'),
-      threshold: z.int().min(0).max(256).describe('values from here on are inverted where solarizing is chosen'),
-    })
-    .nullable()
-    .describe('3-Augment: one of gray, solarize and blur, each as likely, before the jitter; or null'),
-  cropMode: z
-    .enum(['resized', 'simple'])
-    .describe(
-      'resized: a random part, resized; simple: the resized image with reflected borders, a random square of it',
-    ),
-  normalization: normalizationSchema.nullable().describe("its own means and deviations, or null for the run's"),
-});
+/** How one kind of view is cut and colored; the order of operations is crop, flip, (3-Augment,) jitter, gray, blur, solarize, equalize. */
+export const viewSchema = z
+  .strictObject({
+    name: z.string().min(1).describe('what the view is called in messages'),
+    count: positiveInt.describe('views of this kind per image'),
+    size: z.int().min(8).max(1024).describe('side of the square view, pixels'),
+    scale: range
+      .refine(([low, high]) => low > 0 && high <= 1, { error: 'a range within (0, 1]' })
+      .describe('range of the share of the image area that is cropped'),
+    ratio: range
+      .refine(([low]) => low > 0, { error: 'a range of positive numbers' })
+      .describe('range of width / height of the crop'),
+    interpolation: z.enum(['bilinear', 'bicubic']).describe('how the crop is resized (always antialiased)'),
+    flipProb: fraction.describe('probability of a horizontal flip'),
+    jitter: z
+      .strictObject({
+        brightness: z.number().min(0).describe('brightness factor from [1 - b, 1 + b]'),
+        contrast: z.number().min(0).describe('contrast factor from [1 - c, 1 + c]'),
+        saturation: z.number().min(0).describe('saturation factor from [1 - s, 1 + s]'),
+        hue: z.number().min(0).max(0.5).describe('hue shift from [-h, h], in turns'),
+        prob: fraction.describe('probability of the whole jitter'),
+      })
+      .nullable()
+      .describe('color jitter, or null'),
+    grayProb: fraction.describe('probability of turning gray'),
+    blur: z
+      .strictObject({
+        prob: fraction.describe('probability of a blur'),
+        sigma: range.describe('range of the standard deviation, pixels'),
+      })
+      .nullable()
+      .describe('Gaussian blur, or null'),
+    solarize: z
+      .strictObject({
+        prob: fraction.describe('probability of solarizing'),
+        threshold: z
+          .union([z.int().min(0).max(256), z.literal('random')])
+          .describe('values from here on are inverted; random: another threshold for each view'),
+      })
+      .nullable()
+      .describe('solarize, or null'),
+    equalizeProb: fraction
+      .optional()
+      .describe('probability of equalizing the histogram of each channel; 0 unless given'),
+    threeAugment: z
+      .strictObject({
+        sigma: range.describe('range of the standard deviation of the blur, pixels'),
+        threshold: z.int().min(0).max(256).describe('values from here on are inverted where solarizing is chosen'),
+      })
+      .nullable()
+      .describe('3-Augment: one of gray, solarize and blur, each as likely, before the jitter; or null'),
+    cropMode: z
+      .enum(['resized', 'simple'])
+      .describe(
+        'resized: a random part, resized; simple: the resized image with reflected borders, a random square of it',
+      ),
+    normalization: normalizationSchema.nullable().describe("its own means and deviations, or null for the run's"),
+  })
+  .refine(({ threeAugment, equalizeProb = 0 }) => threeAugment === null || equalizeProb === 0, {
+    path: ['equalizeProb'],
+    error: 'no equalizing beside 3-Augment',
+  });
 
 const scheduleFields = {
   lr: positive.describe('learning rate after the warm-up'),
