@@ -40,7 +40,7 @@ const RESNETS: Readonly<Record<string, string>> = {
   'bottleneck 3,4,6,3': 'resnet50',
 };
 
-/** Highest second number plus one for each first number from 1 on, of keys that `pattern` matches. */
+/** Blocks of each stage from 1 on, of keys that `pattern` matches: stage and block. A stage that is missing between others had one at least. */
 function counts(keys: readonly string[], pattern: RegExp): number[] {
   const found: number[] = [];
   for (const key of keys) {
@@ -49,7 +49,7 @@ function counts(keys: readonly string[], pattern: RegExp): number[] {
     const stage = Number(match[1]) - 1;
     found[stage] = Math.max(found[stage] ?? 0, Number(match[2]) + 1);
   }
-  return Array.from(found, (count) => count ?? 0);
+  return Array.from(found, (count) => count ?? 1);
 }
 
 function resnetForm(keys: readonly string[], blocks: readonly number[]): BackboneForm {

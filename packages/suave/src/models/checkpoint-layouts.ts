@@ -82,7 +82,7 @@ function containersOf<T>(tensors: ReadonlyMap<string, T>): Container<T>[] {
 
 function isNetwork<T>({ entries }: Container<T>): boolean {
   for (const key of entries.keys()) {
-    const name = stripWrappers(key).replace(/^(?:backbone|model|momentum_encoder)\./, '');
+    const name = stripWrappers(key).replace(/^(?:(?:model|momentum_encoder)\.)?(?:backbone\.)?/, '');
     if (isBackboneKey(name) || isTorchvisionTransformer(name)) return true;
   }
   return false;
@@ -168,7 +168,7 @@ function layoutName(container: string, keys: readonly string[], branch: Branch |
   if (has(/^(?:momentum_backbone|projector)\./)) return 'solo-learn (Lightning)';
   if (has(/^head\.last_layer\./)) return 'DINO or Daino';
   if (has(/^cls_heads\.|^projection_head\.\d+\.\d+\./)) return 'Suave';
-  if (has(/^projection_head\./)) return 'SwAV';
+  if (has(/^(?:projection_head|prototypes)\./)) return 'SwAV';
   if (has(/^cls_token$/)) return 'a vision transformer of DINO or timm';
   return container === '' ? 'a backbone, as of torchvision or timm' : `a backbone under ${container}`;
 }

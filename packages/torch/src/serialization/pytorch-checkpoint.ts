@@ -10,6 +10,7 @@ import type { CheckpointTensor } from './checkpoint-tensor.js';
 import { type SkippedEntry, walkCheckpoint } from './checkpoint-tree.js';
 import { crc32 } from './crc32.js';
 import { readPickle } from './pickle.js';
+import { OP } from './pickle-opcodes.js';
 import type { PickleValue } from './pickle-values.js';
 import { TorchDialect } from './torch-pickle.js';
 import { readZipDirectory } from './zip-directory.js';
@@ -67,12 +68,8 @@ function readZip(source: ByteSource, budget: AllocationBudget): PickleValue {
 function readLegacy(source: ByteSource, budget: AllocationBudget): PickleValue {
   const file = source.name;
   const cursor = new ByteCursor(source, budget, 0, source.size);
-  let magic: PickleValue = null;
-  try {
-    magic = readPickle(cursor);
-  } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
-  }
+  const isPickle = source.size > 0 && source.read(0, 1)[0] === OP.PROTO;
+  const magic = isPickle ? readPickle(cursor) : null;
   if (magic !== LEGACY_MAGIC) refuse(file, 'it is neither a zip file nor a legacy stream', 'check what the file is');
   if (readPickle(cursor) !== LEGACY_PROTOCOL) refuse(file, 'a legacy stream of another protocol than 1001');
   const system = readPickle(cursor);
