@@ -171,6 +171,8 @@ const cifarPaws: Table = {
       gray: 0.2,
       blur: null,
       solarize: 0.2,
+      threshold: 'random',
+      equalize: 0.2,
     }),
     ...view('unlabeled.1', {
       count: 6,
@@ -180,8 +182,19 @@ const cifarPaws: Table = {
       gray: 0.2,
       blur: null,
       solarize: 0.2,
+      threshold: 'random',
+      equalize: 0.2,
     }),
-    ...view('support', { size: 32, scale: [0.75, 1], jitter: labeledJitter, gray: 0.2, blur: null, solarize: 0.2 }),
+    ...view('support', {
+      size: 32,
+      scale: [0.75, 1],
+      jitter: labeledJitter,
+      gray: 0.2,
+      blur: null,
+      solarize: 0.2,
+      threshold: 'random',
+      equalize: 0.2,
+    }),
   }),
 };
 

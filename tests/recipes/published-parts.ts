@@ -11,7 +11,7 @@ export function stageTable(stage: string, table: Table): Table {
   return Object.fromEntries(Object.entries(table).map(([path, value]) => [`stages.${stage}.${path}`, value]));
 }
 
-/** A view: pixels, scale, interpolation, jitter (b, c, s, h, p), gray, blur p, solarize p. */
+/** A view: pixels, scale, interpolation, jitter (b, c, s, h, p), gray, blur p, solarize p and threshold, equalize p. */
 export function view(
   path: string,
   numbers: {
@@ -23,10 +23,13 @@ export function view(
     gray: number;
     blur: number | null;
     solarize?: number | null;
+    threshold?: number | 'random';
+    equalize?: number;
     std?: number[];
   },
 ): Table {
   const { count = 1, size, scale, interpolation = 'bilinear', jitter, gray, blur, solarize = null, std } = numbers;
+  const { threshold = 128, equalize } = numbers;
   const table: Table = {
     count,
     size,
@@ -46,7 +49,8 @@ export function view(
   if (blur === null) table.blur = null;
   else Object.assign(table, { 'blur.prob': blur, 'blur.sigma': [0.1, 2] });
   if (solarize === null) table.solarize = null;
-  else Object.assign(table, { 'solarize.prob': solarize, 'solarize.threshold': 128 });
+  else Object.assign(table, { 'solarize.prob': solarize, 'solarize.threshold': threshold });
+  if (equalize !== undefined) table.equalizeProb = equalize;
   if (std === undefined) table.normalization = null;
   else table['normalization.std'] = std;
   return Object.fromEntries(Object.entries(table).map(([key, value]) => [`views.${path}.${key}`, value]));

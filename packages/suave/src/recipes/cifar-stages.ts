@@ -163,6 +163,6 @@ export const cifarBaselineOptimizer: OptimizerConfig = {
   nesterov: true,
 };
 
-/** What the views of SwAV and PAWS lack here. */
+/** What the views of SwAV lack here. */
 export const equalizeNote =
-  'colors: the published views are also equalized with probability .2, an operation that views do not have';
+  'colors: a published script of 2022 also equalizes global views with probability .2 (equalizeProb), which is left out here';

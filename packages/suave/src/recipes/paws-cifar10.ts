@@ -3,7 +3,6 @@
 import type { Normalization } from '../augment/normalization.js';
 import { cifarGlobal, cifarLocal } from '../augment/pipelines.js';
 import { cifar10, cifarRecipe } from './cifar.js';
-import { equalizeNote } from './cifar-stages.js';
 import { pawsDefaults, pawsLars } from './paws-imagenet.js';
 import type { PawsStage, ViewConfig } from './schema.js';
 import { viewOf } from './views.js';
@@ -11,13 +10,14 @@ import { viewOf } from './views.js';
 /** CIFAR-10 statistics as PAWS has them (W). */
 const statistics: Normalization = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] };
 
-/** Jitter at strength .5, solarized now and then, no blur (W); gray .2 as in SwAV's distortion (I). */
+/** Jitter at strength .5, solarized and equalized now and then, no blur (W); gray .2 as in SwAV's distortion (I). */
 const colors = {
   normalization: null,
   jitter: { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1, prob: 0.8 }, // W: .5 x (.8, .8, .8, .2)
   grayProb: 0.2, // I
   blur: null, // W
-  solarize: { prob: 0.2, threshold: 128 }, // W: p .2, with a random threshold
+  solarize: { prob: 0.2, threshold: 'random' }, // W
+  equalizeProb: 0.2, // W
 } satisfies Partial<ViewConfig>;
 
 const globalView = viewOf(cifarGlobal, statistics, { ...colors, scale: [0.75, 1] }); // W
@@ -52,8 +52,6 @@ export const pawsCifar10 = cifarRecipe(cifar10, {
   seed: 0, // ours
   statistics,
   notes: [
-    equalizeNote,
-    'colors: the published threshold of solarizing is random, here it is 128',
     'end: the published run is followed by 30 epochs of fine-tuning with another loss, which is not part of this recipe',
   ],
 });
