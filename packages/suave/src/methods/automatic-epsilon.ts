@@ -24,8 +24,8 @@ export function assignmentEntropy(assignments: readonly Tensor[]): Tensor {
     scope(() => {
       const means = assignments.map((q) => {
         const [rows, prototypes] = q.shape;
-        return specialEntr(q.to('float64'))
-          .sum()
+        return specialEntr(q)
+          .sum({ dtype: 'float64' })
           .div(rows * Math.log(Math.max(2, prototypes)));
       });
       return means.reduce((left, right) => left.add(right)).div(means.length);

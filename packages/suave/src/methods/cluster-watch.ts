@@ -2,7 +2,7 @@
  * @file Counts which prototype wins how many images, and how even the assignments are: the signs by which a collapse is seen.
  * Shapes: B images, K prototypes.
  */
-import { cat, keep, noGrad, oneHot, scope, type Tensor, zeros } from '@suave/torch';
+import { cat, keep, noGrad, ones, scope, type Tensor, zeros } from '@suave/torch';
 import { assignmentEntropy } from './automatic-epsilon.js';
 
 /** What was seen since the last look. */
@@ -32,9 +32,10 @@ export class ClusterWatch {
       scope(() => {
         const entropy = assignmentEntropy(assignments).reshape([1]);
         const winners = cat(assignments.map((q) => q.argmax({ dim: 1 })));
-        const wins = oneHot(winners, { numClasses: prototypes }).sum([0]).to('float64');
+        const one = ones([winners.numel], { dtype: 'float64', device: winners.device });
         this.#sums ??= keep(zeros([prototypes + 2], { dtype: 'float64', device: winners.device }));
-        this.#sums.add_(cat([wins, entropy, entropy.mul(0).add(1)]));
+        this.#sums.indexAdd_(0, winners, one); // whole numbers: the order of the additions changes no bit
+        this.#sums.narrow(0, prototypes, 2).add_(cat([entropy, one.narrow(0, 0, 1)]));
       }),
     );
   }

@@ -1,15 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { CollapseDetector, type CollapseSettings } from './collapse.js';
+import { exampleFacts, resolveRecipe, type SuaveStage } from '../recipes/index.js';
+import { CollapseDetector, type CollapseSettings, remediesOf } from './collapse.js';
 
 const settings: CollapseSettings = {
   stage: 'suave',
   stepsPerEpoch: 50,
   warmupEpochs: 0,
   classes: ['cat', 'dog', 'fox', 'owl'],
-  epsilon: 0.05,
-  queueSize: 0,
-  freezePrototypesEpochs: 0,
-  lr: 0.4,
+  remedies: {
+    sharpen: 'a smaller epsilon',
+    freeze: 'a longer freeze',
+    views: 'lighter views',
+    slow: 'a smaller rate',
+    balance: 'a larger queue',
+  },
 };
 
 /** Feeds a line every five steps for some epochs; everything that was said. */
@@ -36,6 +40,19 @@ function watch(
 const healthy = [30, 40, 28, 30];
 const ln4 = Math.log(4);
 
+describe('remediesOf', () => {
+  const { stages } = resolveRecipe({ recipe: 'suave-cifar10', overrides: [] }, exampleFacts).config;
+  const stage = stages.find(({ method }) => method === 'suave') as SuaveStage;
+
+  test('names the settings of a stage with their values', () => {
+    const { sharpen, balance, slow } = remediesOf({ ...stage, name: 'main', epsilon: 0.07 });
+    expect(sharpen).toBe('a smaller stages.main.epsilon (now 0.07; or auto)');
+    expect(balance).toMatch(/^a larger stages\.main\.queue\.size \(now \d+\)$/);
+    expect(slow).toMatch(/^a smaller stages\.main\.optimizer\.lr \(now [\d.]+\)$/);
+    expect(remediesOf({ ...stage, epsilon: 'auto' }).sharpen).toBeNull();
+  });
+});
+
 describe('CollapseDetector', () => {
   test('is silent while losses fall and all classes win', () => {
     expect(watch((step) => ({ loss: ln4 * Math.exp(-step / 200), wins: healthy }))).toEqual([]);
@@ -59,9 +76,11 @@ describe('CollapseDetector', () => {
       /stage suave, step \d+: the unlabeled loss stayed at ln K = 1\.386 in steps \d+ to \d+: the assignments give all prototypes equal/,
     );
     expect(said[0].sentence).toMatch(
-      /order: a smaller stages\.suave\.epsilon \(now 0\.05; or auto\).*freezePrototypesEpochs.*views\.unlabeled.*optimizer\.lr \(now 0\.4\).*queue\.size/,
+      /order: a smaller epsilon, a longer freeze, lighter views, a smaller rate, a larger queue\.$/,
     );
-    const automatic = watch(() => ({ loss: ln4, wins: healthy, entropy: 1 }), { epsilon: 'auto' });
+    const automatic = watch(() => ({ loss: ln4, wins: healthy, entropy: 1 }), {
+      remedies: { ...settings.remedies, sharpen: null },
+    });
     expect(automatic[0].sentence).not.toMatch(/epsilon/);
   });
 
@@ -69,7 +88,7 @@ describe('CollapseDetector', () => {
     const even = watch(() => ({ loss: 1.05 * ln4, wins: healthy, entropy: 0.99 }));
     expect(even[0].sentence).toMatch(/ln K = 1\.386 or above in.*equal shares/);
     const ignored = watch(() => ({ loss: ln4, wins: healthy }));
-    expect(ignored[0].sentence).toMatch(/do not follow the assignments.*order: a smaller stages\.suave\.optimizer\.lr/);
+    expect(ignored[0].sentence).toMatch(/do not follow the assignments.*order: a smaller rate/);
     expect(watch(() => ({ loss: 1.05 * ln4, wins: healthy }))).toEqual([]);
     expect(watch(() => ({ loss: 0.95 * ln4, wins: healthy, entropy: 0.99 }))).toEqual([]);
   });
@@ -81,9 +100,7 @@ describe('CollapseDetector', () => {
   test('names a class that wins nothing, and not an extra prototype', () => {
     const said = watch(() => ({ loss: 0.8, wins: [40, 0, 60, 28] }));
     expect(said.map(({ sentence }) => sentence)).toEqual([
-      expect.stringMatching(
-        /no unlabeled image was assigned to class "dog" in steps.*larger stages\.suave\.queue\.size \(now 0\)/,
-      ),
+      expect.stringMatching(/no unlabeled image was assigned to class "dog" in steps.*order: a larger queue/),
     ]);
     const extra = watch(() => ({ loss: 0.8, wins: [40, 10, 60, 28, 0] }), { prototypes: [5] });
     expect(extra).toEqual([]);
@@ -99,7 +116,7 @@ describe('CollapseDetector', () => {
     const said = watch(() => ({ loss: 0.8, wins: [1, 126, 1, 0] }));
     expect(said).toHaveLength(1);
     expect(said[0].sentence).toMatch(
-      /98 % of the unlabeled images were assigned to class "dog".*smaller stages\.suave\.optimizer\.lr/,
+      /98 % of the unlabeled images were assigned to class "dog".*order: a smaller rate/,
     );
   });
 

@@ -11,8 +11,8 @@ const lossBand = 0.01;
 const evenEntropy = 0.95;
 /** A window has this many lines of the log at least. */
 const minLines = 10;
-/** A window has this many assigned images per prototype at least: a class of the usual share wins some of them almost surely. */
-const minImagesPerPrototype = 100;
+/** A window has this many assigned images per class at least: a class of the usual share wins some of them almost surely. */
+const minImagesPerClass = 100;
 /** Assignments are constant where one prototype wins this share of the images. */
 const constantShare = 0.95;
 /** Epochs after every warm-up that are not judged, and the first epochs of all. */
@@ -24,14 +24,25 @@ export interface CollapseSettings {
   /** Name of the stage. */
   readonly stage: string;
   readonly stepsPerEpoch: number;
-  /** The longest of the stage's warm-ups: rate, frozen prototypes, projection head. */
+  /** The longest of the stage's warm-ups: rate, frozen prototypes, projection head, teacher temperature. */
   readonly warmupEpochs: number;
   /** Names of the leading prototypes, where they stand for classes. */
   readonly classes: readonly string[];
-  readonly epsilon: number | 'auto';
-  readonly queueSize: number;
-  readonly freezePrototypesEpochs: number;
-  readonly lr: number;
+  readonly remedies: Remedies;
+}
+
+/** What may help, in words: a setting of the stage with its present value; null where the method has none. */
+export interface Remedies {
+  /** Makes assignments sharper. */
+  readonly sharpen: string | null;
+  /** Holds the prototypes still at first. */
+  readonly freeze: string;
+  /** Makes views easier to tell. */
+  readonly views: string;
+  /** Moves weights less. */
+  readonly slow: string;
+  /** Spreads the images over the prototypes. */
+  readonly balance: string;
 }
 
 /** What a line of the log tells about assignments. */
@@ -49,7 +60,7 @@ export interface ClusterReading {
 type Kind = 'pinned' | 'empty' | 'constant';
 
 /**
- * Judges windows of at least an epoch, ten lines of the log and a hundred images per prototype, one after the other; the first
+ * Judges windows of at least an epoch, ten lines of the log and a hundred images per class, one after the other; the first
  * begins after the warm-ups, not before epoch 2. Says everything once.
  */
 export class CollapseDetector {
@@ -90,7 +101,7 @@ export class CollapseDetector {
     const isComplete =
       step - this.#start >= this.#settings.stepsPerEpoch &&
       this.#losses.length >= minLines &&
-      images >= minImagesPerPrototype * this.#wins.length;
+      images >= minImagesPerClass * this.#numClasses;
     if (!isComplete) return [];
     const found = this.#judge(images, `steps ${this.#start} to ${step}`);
     this.#start = step;
@@ -110,14 +121,14 @@ export class CollapseDetector {
     const share = this.#wins[largest] / images;
     if (share >= constantShare) {
       const text = `${(100 * share).toFixed(0)} % of the unlabeled images were assigned to ${this.#name(largest)} in ${when}: their embeddings are all alike.`;
-      found.push(['constant', `${text} ${this.#advice(['lr', 'freeze', 'views', 'queue'])}`]);
+      found.push(['constant', `${text} ${this.#advice(['slow', 'freeze', 'views', 'balance'])}`]);
       return found;
     }
     const empty = [...this.#wins.keys()].filter((k) => k < this.#numClasses && this.#wins[k] === 0);
     if (empty.length > 0) {
       const more = empty.length > 1 ? ` and ${empty.length - 1} more` : '';
       const text = `no unlabeled image was assigned to ${this.#name(empty[0])}${more} in ${when}: the prototype lies away from all embeddings.`;
-      found.push(['empty', `${text} ${this.#advice(['queue', 'lr', 'epsilon', 'freeze'])}`]);
+      found.push(['empty', `${text} ${this.#advice(['balance', 'slow', 'sharpen', 'freeze'])}`]);
     }
     return found;
   }
@@ -131,28 +142,62 @@ export class CollapseDetector {
     if (isBelow || !(isAt || isEven)) return null;
     const stayed = `the unlabeled loss stayed at ln K = ${uniformLoss.toFixed(3)}${isAt ? '' : ' or above'} in ${when}`;
     return isEven
-      ? `${stayed}: the assignments give all prototypes equal shares of every image. ${this.#advice(['epsilon', 'freeze', 'views', 'lr', 'queue'])}`
-      : `${stayed}: the predictions do not follow the assignments. ${this.#advice(['lr', 'views', 'freeze', 'epsilon', 'queue'])}`;
+      ? `${stayed}: the assignments give all prototypes equal shares of every image. ${this.#advice(['sharpen', 'freeze', 'views', 'slow', 'balance'])}`
+      : `${stayed}: the predictions do not follow the assignments. ${this.#advice(['slow', 'views', 'freeze', 'sharpen', 'balance'])}`;
   }
 
   #name(prototype: number): string {
     return prototype < this.#numClasses ? `class "${this.#settings.classes[prototype]}"` : `prototype ${prototype}`;
   }
 
-  /** Settings to change, the likeliest first, with their present values. */
-  #advice(order: readonly ('epsilon' | 'freeze' | 'views' | 'lr' | 'queue')[]): string {
-    const { stage, epsilon, queueSize, freezePrototypesEpochs, lr } = this.#settings;
-    const path = `stages.${stage}`;
-    const advice = {
-      epsilon: epsilon === 'auto' ? null : `a smaller ${path}.epsilon (now ${epsilon}; or auto)`,
-      freeze: `a larger ${path}.freezePrototypesEpochs (now ${freezePrototypesEpochs})`,
-      views: `lighter augmentation in ${path}.views.unlabeled`,
-      lr: `a smaller ${path}.optimizer.lr (now ${lr})`,
-      queue: `a larger ${path}.queue.size (now ${queueSize})`,
-    };
-    const chosen = order.map((key) => advice[key]).filter((text) => text !== null);
+  /** Settings to change, the likeliest first. */
+  #advice(order: readonly (keyof Remedies)[]): string {
+    const { remedies } = this.#settings;
+    const chosen = order.map((key) => remedies[key]).filter((text) => text !== null);
     return `Try in a new run, in this order: ${chosen.join(', ')}.`;
   }
+}
+
+type ClusteringStage = Extract<Stage, { method: 'swav' | 'suave' | 'dino' | 'daino' }>;
+
+/** The longest warm-up of a stage, epochs. */
+function longestWarmup(stage: ClusteringStage): number {
+  const { warmupEpochs } = stage.optimizer;
+  switch (stage.method) {
+    case 'swav':
+      return Math.max(warmupEpochs, stage.freezePrototypesEpochs);
+    case 'suave':
+      return Math.max(warmupEpochs, stage.freezePrototypesEpochs, stage.warmupProjectionEpochs);
+    default:
+      return Math.max(warmupEpochs, stage.freezeLastLayerEpochs, stage.teacherTemperature.warmupEpochs);
+  }
+}
+
+/** What may help a stage. */
+export function remediesOf(stage: ClusteringStage): Remedies {
+  const path = `stages.${stage.name}`;
+  const change = (what: string, setting: string, now: number, more = '') =>
+    `a ${what} ${path}.${setting} (now ${now}${more})`;
+  const shared = {
+    views: `lighter augmentation in ${path}.views.unlabeled`,
+    slow: change('smaller', 'optimizer.lr', stage.optimizer.lr),
+  };
+  if (stage.method === 'swav' || stage.method === 'suave') {
+    const { epsilon, freezePrototypesEpochs, queue } = stage;
+    return {
+      ...shared,
+      sharpen: epsilon === 'auto' ? null : change('smaller', 'epsilon', epsilon, '; or auto'),
+      freeze: change('larger', 'freezePrototypesEpochs', freezePrototypesEpochs),
+      balance: change('larger', 'queue.size', queue.size),
+    };
+  }
+  const { teacherTemperature, freezeLastLayerEpochs, centerMomentum } = stage;
+  return {
+    ...shared,
+    sharpen: change('smaller', 'teacherTemperature.final', teacherTemperature.final),
+    freeze: change('larger', 'freezeLastLayerEpochs', freezeLastLayerEpochs),
+    balance: change('smaller', 'centerMomentum', centerMomentum),
+  };
 }
 
 /**
@@ -166,20 +211,9 @@ export function createCollapseDetector(
   { stepsPerEpoch, classes }: Pick<CollapseSettings, 'stepsPerEpoch' | 'classes'>,
 ): CollapseDetector | null {
   if (logging.collapse === 'off' || clusters === undefined) return null;
-  if (stage.method !== 'swav' && stage.method !== 'suave') return null;
-  const { epsilon, queue, freezePrototypesEpochs, optimizer } = stage;
-  const projectionEpochs = stage.method === 'suave' ? stage.warmupProjectionEpochs : 0;
+  if (stage.method === 'supervised' || stage.method === 'paws') return null;
   return new CollapseDetector(
-    {
-      stage: stage.name,
-      stepsPerEpoch,
-      warmupEpochs: Math.max(optimizer.warmupEpochs, freezePrototypesEpochs, projectionEpochs),
-      classes,
-      epsilon,
-      queueSize: queue.size,
-      freezePrototypesEpochs,
-      lr: optimizer.lr,
-    },
+    { stage: stage.name, stepsPerEpoch, warmupEpochs: longestWarmup(stage), classes, remedies: remediesOf(stage) },
     clusters,
   );
 }

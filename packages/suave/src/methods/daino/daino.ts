@@ -40,6 +40,7 @@ export class Daino extends DistillationMethod {
       baseMomentum: 0.99,
       clipGradNorm: null,
       freezeLastLayerEpochs: 0,
+      outputsAreClasses: true,
     });
     this.#labelSmoothing = options.labelSmoothing ?? 0.01;
     this.#learnsInEvalMode = options.studentEvalQuirk ?? false;

@@ -21,6 +21,7 @@ export class Dino extends DistillationMethod {
       baseMomentum: 0.996,
       clipGradNorm: 3,
       freezeLastLayerEpochs: 1,
+      outputsAreClasses: false,
     });
   }
 

@@ -3,9 +3,11 @@
  * a last layer that may wait, and the state of all of it. Only the losses differ.
  * Shapes: L' labeled rows, B unlabeled images, V views, K outputs.
  */
+
 import { type Collective, type nn, noGrad, type optim, scope, setGradients, type Tensor } from '@suave/torch';
 import type { RowLayout } from '../../models/index.js';
 import { plainPositions, splitViews, type UnlabeledBatch } from '../batch-parts.js';
+import { ClusterWatch } from '../cluster-watch.js';
 import { logProbabilities, swappedLoss } from '../losses.js';
 import type { Batch, Method, ParameterGroup, Progress, StepResult } from '../method.js';
 import { MomentumEncoder, type MomentumEncoderOptions } from '../momentum-encoder.js';
@@ -59,7 +61,7 @@ export interface DistillationOptions {
 /** The defaults in which the methods differ. */
 export type DistillationDefaults = Required<
   Pick<DistillationOptions, 'teacherTemperature' | 'clipGradNorm' | 'freezeLastLayerEpochs'>
-> & { readonly baseMomentum: number };
+> & { readonly baseMomentum: number /** Whether the outputs are the classes. */; readonly outputsAreClasses: boolean };
 
 /** The student's predictions, the teacher's targets, and the loss between them. */
 interface Distilled {
@@ -78,6 +80,7 @@ export abstract class DistillationMethod implements Method {
   readonly temperature: number;
   readonly clipGradNorm: number | null;
   abstract readonly predictsClasses: boolean;
+  readonly clusters: ClusterWatch;
   /** The network whose scores `classify` gives. */
   readonly classifier: 'teacher' | 'student';
   readonly #teacher: MomentumEncoder<DistillationNetwork>;
@@ -101,6 +104,7 @@ export abstract class DistillationMethod implements Method {
       device,
       collective: options.collective ?? null,
     });
+    this.clusters = new ClusterWatch([model.outDim], defaults.outputsAreClasses ? model.outDim : 0);
     this.#lastLayer = {
       parameters: [...model.namedParameters()].filter(([name]) => name.includes('last_layer')).map(([, p]) => p),
       untilEpoch: options.freezeLastLayerEpochs ?? defaults.freezeLastLayerEpochs,
@@ -142,11 +146,13 @@ export abstract class DistillationMethod implements Method {
   }
 
   /** The teacher's targets [B, K] of the global views; moves the center. */
-  protected targets({ views }: UnlabeledBatch, { epoch }: Progress): Tensor[] {
+  protected targets({ views }: UnlabeledBatch, { epoch, monitored }: Progress): Tensor[] {
     return noGrad(() =>
       scope(() => {
         const { logits } = this.#teacher.model.forward(teacherViews.map((view) => views[view]));
-        return this.#targets.make(logits, epoch);
+        const targets = this.#targets.make(logits, epoch);
+        if (monitored !== false) this.clusters.add(targets);
+        return targets;
       }),
     );
   }
@@ -190,6 +196,7 @@ export abstract class DistillationMethod implements Method {
   }
 
   dispose(): void {
+    this.clusters.dispose();
     this.#targets.dispose();
     this.#teacher.dispose();
     this.model.dispose();
