@@ -3,7 +3,6 @@
  * a last layer that may wait, and the state of all of it. Only the losses differ.
  * Shapes: L' labeled rows, B unlabeled images, V views, K outputs.
  */
-
 import { type Collective, type nn, noGrad, type optim, scope, setGradients, type Tensor } from '@suave/torch';
 import type { RowLayout } from '../../models/index.js';
 import { plainPositions, splitViews, type UnlabeledBatch } from '../batch-parts.js';
@@ -61,7 +60,11 @@ export interface DistillationOptions {
 /** The defaults in which the methods differ. */
 export type DistillationDefaults = Required<
   Pick<DistillationOptions, 'teacherTemperature' | 'clipGradNorm' | 'freezeLastLayerEpochs'>
-> & { readonly baseMomentum: number /** Whether the outputs are the classes. */; readonly outputsAreClasses: boolean };
+> & {
+  readonly baseMomentum: number;
+  /** Else they are clusters without names. */
+  readonly outputsAreClasses: boolean;
+};
 
 /** The student's predictions, the teacher's targets, and the loss between them. */
 interface Distilled {
