@@ -1,7 +1,9 @@
 /** @file Protocols that compare features, with the real command, for checkpoints with classes and without. */
 import { mkdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeSafetensors } from '@suave/torch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createBackbone } from '../../packages/suave/src/models/index.js';
 import { imageFolder, tinyRecipe, Workplace } from './command.js';
 
 const place = new Workplace();
@@ -41,7 +43,7 @@ describe('suave evaluate --protocol', () => {
 
   it('compares with the labels of the run, or with all that the folders tell', async () => {
     const few = await place.run(['evaluate', run, '--protocol', 'knn', '--threads', '1']);
-    expect(few.stdout).toMatch(/9 images of the run's hold-out/);
+    expect(few.stdout).toMatch(/9 held-out images/);
     expect(few.stdout).toMatch(/weighted k-NN \(k = 18\) on backbone features, with 18 labeled training images/);
     expect(few.status).toBe(0);
     const all = await place.run(['evaluate', run, '--protocol', 'paws-nn', '--bank', 'all', '--threads', '1']);
@@ -104,6 +106,25 @@ describe('suave evaluate --protocol', () => {
     expect(probed.status).toBe(0);
     const evaluated = await evaluateJson([place.path('dino-probe')]);
     expect(evaluated.images).toBe(9);
+  });
+
+  it('measures weights that another program wrote', async () => {
+    const released = place.path('resnet18.safetensors');
+    const backbone = createBackbone('resnet18', { width: 0.25 });
+    writeSafetensors(released, new Map([...backbone.stateDict()].map(([key, value]) => [`module.${key}`, value])));
+    backbone.dispose();
+    const args = ['evaluate', released, photos, '--protocol', 'knn', '--k', '3', '--threads', '1'];
+    const outcome = await place.run(args);
+    expect(outcome.stderr).toMatch(/backbone resnet18; images are resized to 256 px \(bilinear\), 224 px of them/);
+    expect(outcome.stdout).toMatch(/9 held-out images/);
+    expect(outcome.status).toBe(0);
+    const small = place.path('resnet8.safetensors');
+    const other = createBackbone('resnet8', { width: 0.25 });
+    writeSafetensors(small, other.stateDict());
+    other.dispose();
+    const refused = await place.run(['evaluate', small, photos, '--protocol', 'knn', '--threads', '1']);
+    expect(refused.stderr).toMatch(/for small images, of unknown size/);
+    expect(refused.status).toBe(2);
   });
 
   it('refuses what cannot be meant, in one sentence', async () => {

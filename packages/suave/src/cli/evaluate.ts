@@ -141,7 +141,7 @@ const protocolNames: Record<FeatureProtocol, string> = {
 function protocolText({ evaluation, source, data, bankImages, features, k }: ProtocolReport): string {
   const { protocol, top1, top5, loss, images, classes } = evaluation;
   const lossText = loss === null ? '' : `  loss ${loss.toFixed(4)}`;
-  const head = `top-1 ${top1.toFixed(4)}  top-5 ${top5.toFixed(4)}${lossText}  (${images} ${sources[source]} in ${data})`;
+  const head = `top-1 ${top1.toFixed(4)}  top-5 ${top5.toFixed(4)}${lossText}  (${images} ${source === 'val' ? sources.val : 'held-out images'} in ${data})`;
   const name = k === null ? protocolNames[protocol] : `${protocolNames[protocol]} (k = ${k})`;
   const how = `${name} on ${features}, with ${bankImages} labeled training images`;
   return `${head}\n${how}\n\n${table([['class', 'top-1', 'images'], ...classRows(classes)])}\n`;

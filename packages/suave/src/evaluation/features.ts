@@ -1,9 +1,10 @@
 /** @file Features of images by the network of a checkpoint, with classes or without. */
-import type { nn, Tensor } from '@suave/torch';
+import { existsSync } from 'node:fs';
+import { type nn, openTensorFile, type Tensor, type TensorFile } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
 import { PawsClassifier } from '../methods/index.js';
 import { type Backbone, normalizedRows, SwavModel } from '../models/index.js';
-import type { CheckpointMetadata } from '../runs/index.js';
+import { type CheckpointMetadata, isFolder } from '../runs/index.js';
 import {
   type CheckpointChoice,
   findCheckpoint,
@@ -13,6 +14,7 @@ import {
   readNetworkTensors,
 } from './classifier.js';
 import { createNetwork } from './network.js';
+import { readReleasedBackbone } from './released-weights.js';
 
 /** Whose weights of a method with a teacher. */
 export type WeightsChoice = 'teacher' | 'student';
@@ -28,35 +30,61 @@ export interface FeatureOptions {
 /** What a feature is, in words for the user. */
 export type FeatureName = 'backbone features' | 'embeddings';
 
+/** What is known about the network of a checkpoint. */
+export interface FeatureSource extends Pick<CheckpointMetadata, 'classes' | 'config' | 'input'> {
+  readonly arch: string;
+  /** Sentences for the user. */
+  readonly notes: readonly string[];
+}
+
+/** A network that has a backbone, or the backbone alone. */
+type FeatureNetwork = nn.Module & { readonly backbone?: Backbone };
+
 /** A network that tells features, ready for use; owns it. */
 export class FeatureExtractor {
-  readonly #network: nn.Module & { readonly backbone: Backbone };
+  readonly #network: FeatureNetwork;
+  readonly #backbone: Backbone;
 
   /** @param network  taken over, set to evaluation mode */
   constructor(
-    network: nn.Module & { readonly backbone: Backbone },
-    readonly metadata: CheckpointMetadata,
+    network: FeatureNetwork,
+    backbone: Backbone,
+    readonly source: FeatureSource,
     readonly device: string,
   ) {
     this.#network = network;
+    this.#backbone = backbone;
     network.eval();
   }
 
   /**
-   * Rebuilds the network of a run or checkpoint.
+   * Rebuilds the network of a run or checkpoint, or the backbone of a checkpoint that another program wrote.
    * @throws CheckpointError when it is damaged or has no such weights; RunError when there is none
    */
   static load(path: string, { device = 'cpu', checkpoint, weights = null }: FeatureOptions = {}): FeatureExtractor {
-    const file = findCheckpoint(path, checkpoint);
-    const metadata = readCheckpointMetadata(file);
-    if (weights !== null && metadata.model.kind !== 'dino') {
+    const found = isFolder(path) || !existsSync(path) ? findCheckpoint(path, checkpoint) : path;
+    using file = openTensorFile(found);
+    return file.metadata.suave === undefined
+      ? FeatureExtractor.#ofReleased(file, device, weights)
+      : FeatureExtractor.#ofRun(found, device, weights);
+  }
+
+  static #ofReleased(file: TensorFile, device: string, weights: WeightsChoice | null): FeatureExtractor {
+    const { backbone, arch, input, note } = readReleasedBackbone(file, weights);
+    const moved = device === 'cpu' ? backbone : backbone.to({ device });
+    return new FeatureExtractor(moved, moved, { arch, input, classes: null, config: null, notes: [note] }, device);
+  }
+
+  static #ofRun(file: string, device: string, weights: WeightsChoice | null): FeatureExtractor {
+    const { model, stage, input, classes, config } = readCheckpointMetadata(file);
+    if (weights !== null && model.kind !== 'dino') {
       throw new CheckpointError(
-        `--weights ${weights}: expected a checkpoint of DINO or Daino, which have a teacher, got one of stage "${metadata.stage.name}". Leave it out.`,
+        `--weights ${weights}: expected a checkpoint of DINO or Daino, which have a teacher, got one of stage "${stage.name}". Leave it out.`,
         { code: 'CHECKPOINT_WITHOUT_TEACHER' },
       );
     }
-    const network = createNetwork(metadata.model, device);
-    const tensors = readNetworkTensors(file, weights === 'student' ? networkPrefix : predictingPrefix(metadata.model));
+    const network = createNetwork(model, device);
+    const tensors = readNetworkTensors(file, weights === 'student' ? networkPrefix : predictingPrefix(model));
     try {
       network.loadStateDict(tensors);
     } catch (cause) {
@@ -65,12 +93,17 @@ export class FeatureExtractor {
     } finally {
       for (const tensor of tensors.values()) tensor.dispose();
     }
-    return new FeatureExtractor(network, metadata, device);
+    return new FeatureExtractor(
+      network,
+      network.backbone,
+      { arch: model.arch, input, classes, config, notes: [] },
+      device,
+    );
   }
 
   /** Features [N, F] of the backbone for prepared images [N, 3, s, s]: its pooled last map, or the class token. */
   features(images: Tensor): Tensor {
-    return this.#network.backbone.forward(images);
+    return this.#backbone.forward(images);
   }
 
   /** What `embeddings` gives. */

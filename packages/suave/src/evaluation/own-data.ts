@@ -6,6 +6,9 @@ import { DataError } from '../errors.js';
 import type { CheckpointMetadata } from '../runs/index.js';
 import { runOfCheckpoint, splitsFolderOf } from './classifier.js';
 
+/** A checkpoint's configuration, null where it has none. */
+type Described = Pick<CheckpointMetadata, 'config'>;
+
 /** What of a run's configuration says which images it labeled. */
 export interface StoredDataSettings {
   /** Folder of images. */
@@ -17,7 +20,7 @@ export interface StoredDataSettings {
 }
 
 /** Data settings of the configuration inside a checkpoint, null where it has none. */
-export function storedData({ config }: Pick<CheckpointMetadata, 'config'>): StoredDataSettings | null {
+export function storedData({ config }: Described): StoredDataSettings | null {
   const data = (config as { data?: Partial<StoredDataSettings> } | null)?.data;
   if (typeof data?.path !== 'string') return null;
   const { path, labels = null, labelsPerClass = null, labelFraction = null, holdout = null } = data;
@@ -30,7 +33,7 @@ export function storedData({ config }: Pick<CheckpointMetadata, 'config'>): Stor
  * @param data   DATA, or null for the data of the run
  * @throws DataError `NO_SUCH_FOLDER` where no folder is given and the run's own is not there
  */
-export function dataFolder(model: string, data: string | null, metadata: CheckpointMetadata): string {
+export function dataFolder(model: string, data: string | null, metadata: Described): string {
   if (data !== null) return data;
   const own = storedData(metadata)?.path ?? null;
   if (own !== null && existsSync(own)) return own;
@@ -41,13 +44,13 @@ export function dataFolder(model: string, data: string | null, metadata: Checkpo
 }
 
 /** Whether a folder is the one that a checkpoint was trained on. */
-export function isOwnFolder(folder: string, metadata: CheckpointMetadata): boolean {
+export function isOwnFolder(folder: string, metadata: Described): boolean {
   const own = storedData(metadata)?.path ?? null;
   return own !== null && existsSync(own) && existsSync(folder) && realpathSync(own) === realpathSync(folder);
 }
 
 /** The run's splits, when DATA is the data of the run: the same folder, or one that holds the same images; else null. */
-export function ownSplits(model: string, folder: string, metadata: CheckpointMetadata): Splits | null {
+export function ownSplits(model: string, folder: string, metadata: Described): Splits | null {
   const run = runOfCheckpoint(model);
   const splitsFolder = run === null ? null : splitsFolderOf(run);
   if (splitsFolder === null) return null;

@@ -25,7 +25,7 @@ export interface ProtocolData {
  * @throws DataError where there is no folder, no label, or nothing to measure on
  */
 export async function loadProtocolData(
-  metadata: CheckpointMetadata,
+  metadata: Pick<CheckpointMetadata, 'config' | 'classes' | 'input'>,
   choice: BankChoice,
   options: Pick<EvaluateOptions, 'model' | 'data' | 'workers' | 'cache' | 'signal' | 'onProgress'>,
 ): Promise<ProtocolData> {

@@ -68,9 +68,9 @@ export async function evaluateProtocol(options: ProtocolOptions): Promise<Protoc
     weights,
   });
   try {
-    const { metadata } = extractor;
+    const { source: described } = extractor;
     const { folder, data, bank, bankLabels, source } = await loadProtocolData(
-      metadata,
+      described,
       options.bank ?? 'labeled',
       options,
     );
@@ -81,7 +81,7 @@ export async function evaluateProtocol(options: ProtocolOptions): Promise<Protoc
         protocol === 'paws-nn' ? extractor.embeddings(images) : extractor.features(images);
       const featuresOf = async (set: NonNullable<typeof data.val>, indices: Int32Array, what: string) => {
         const features = await scoreImages(describe, set, indices, {
-          input: metadata.input,
+          input: described.input,
           batch: options.batch ?? 128,
           device: extractor.device,
           signal: options.signal ?? null,
@@ -97,7 +97,7 @@ export async function evaluateProtocol(options: ProtocolOptions): Promise<Protoc
         keep(fromTypedArray(bankLabels, [bankLabels.length]).to({ dtype: 'int64', device: extractor.device })),
       );
       owned.push(labels);
-      const seed = Number((metadata.config as { seed?: unknown } | null)?.seed ?? 0);
+      const seed = Number((described.config as { seed?: unknown } | null)?.seed ?? 0);
       const settings = { numClasses: data.classes.length, seed, k };
       const scores = await scoresOf({ features: known, labels }, queries, settings, options);
       owned.push(scores);
@@ -116,7 +116,7 @@ export async function evaluateProtocol(options: ProtocolOptions): Promise<Protoc
         bankImages: bank.length,
         k: protocol === 'knn' ? k : null,
         features: protocol === 'paws-nn' ? extractor.embeddingName : 'backbone features',
-        notes: [...data.report.notes, ...protocolNotes(protocol, metadata.model.arch)],
+        notes: [...described.notes, ...data.report.notes, ...protocolNotes(protocol, described.arch)],
       };
     } finally {
       for (const thing of owned) thing.dispose();

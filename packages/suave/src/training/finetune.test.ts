@@ -1,0 +1,121 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { liveTensors, writeSafetensors, zeros } from '@suave/torch';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { evaluateProtocol, featureProtocols } from '../evaluation/index.js';
+import type { Override } from '../recipes/index.js';
+import { readConfig } from '../runs/index.js';
+import { finetuneRequest } from './finetune.js';
+import { finetune, train } from './index.js';
+
+let folder: string;
+const path = (...parts: string[]): string => join(folder, ...parts);
+const settings = (values: Record<string, unknown>): Override[] =>
+  Object.entries(values).map(([key, value]) => ({ path: key, value, isText: false }));
+
+async function writePhotos(name: string): Promise<string> {
+  for (let label = 0; label < 2; label++) {
+    mkdirSync(path(name, `class-${label}`), { recursive: true });
+    for (let i = 0; i < 20; i++) {
+      const pixels = Uint8Array.from({ length: 16 * 16 * 3 }, (_, k) => (k * (i + 7) * (label + 3)) % 256);
+      const png = await sharp(pixels, { raw: { width: 16, height: 16, channels: 3 } })
+        .png()
+        .toBuffer();
+      writeFileSync(path(name, `class-${label}`, `${i}.png`), png);
+    }
+  }
+  return path(name);
+}
+
+const tiny = {
+  'model.arch': 'resnet8',
+  'model.width': 0.25,
+  'model.hidden': [16],
+  'model.outputDim': 8,
+  'data.workers': 0,
+  'batch.unlabeled': 8,
+  'batch.labeled': 4,
+  'optimizer.lr': 0.1,
+  'views.unlabeled.0.size': 16,
+  'views.unlabeled.1.size': 8,
+  'views.labeled.size': 16,
+  epochs: 1,
+};
+
+const common = { recipe: null, overrides: [] as Override[], resume: false, baseline: false, threads: 1 };
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'suave-finetune-'));
+  process.env.XDG_CACHE_HOME = path('cache');
+  await writePhotos('data');
+  await writePhotos('other');
+  const overrides = settings({ ...tiny, 'data.labelsPerClass': 6, 'data.holdout': 0.25, seed: 9 });
+  await train({ ...common, data: path('data'), out: path('run'), overrides });
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('finetuneRequest', () => {
+  const request = (changes: object) =>
+    finetuneRequest({ ...common, data: path('data'), out: path('fine'), from: path('run'), ...changes });
+  const settingIn = (overrides: readonly Override[], key: string): unknown =>
+    overrides.findLast((override) => override.path === key)?.value;
+
+  it("keeps labels, hold-out and seed on the run's own data", () => {
+    const { overrides, base } = request({});
+    expect(settingIn(overrides, 'data.labelsPerClass')).toBe(6);
+    expect(settingIn(overrides, 'data.holdout')).toBe(0.25);
+    expect(settingIn(overrides, 'seed')).toBe(9);
+    expect(settingIn(overrides, 'init')).toBe(path('run', 'checkpoints', 'last.safetensors'));
+    expect(base?.stages).toMatchObject([{ name: 'finetune', init: 'all-but-prototypes' }]);
+  });
+
+  it('takes other labels where they are asked for, and none from a run on other data', () => {
+    const own = request({ overrides: settings({ 'data.labelFraction': 0.5 }) });
+    expect(settingIn(own.overrides, 'data.labelsPerClass')).toBeUndefined();
+    expect(own.base?.data.labelsPerClass).toBeNull();
+    const other = request({ data: path('other') });
+    expect(other.overrides.map((override) => override.path)).toEqual(['init']);
+    expect(other.base?.data).toMatchObject({ labels: null, labelsPerClass: null, labelFraction: null });
+  });
+
+  it('gives a recipe the architecture, the size and the colors of the checkpoint', () => {
+    const { overrides, base } = request({ recipe: 'swav-linear', overrides: settings({ 'optimizer.lr': 2 }) });
+    expect(base).toBeUndefined();
+    expect(settingIn(overrides, 'model.arch')).toBe('resnet8');
+    expect(settingIn(overrides, 'model.width')).toBe(0.25);
+    expect(settingIn(overrides, 'evaluation.crop')).toBe(32);
+    expect(settingIn(overrides, 'normalization.std')).toEqual([0.229, 0.224, 0.225]);
+    expect(overrides.at(-1)).toMatchObject({ path: 'optimizer.lr', value: 2 });
+  });
+
+  it('needs a recipe for weights without a run', () => {
+    const file = path('weights.safetensors');
+    writeSafetensors(file, new Map([['conv1.weight', zeros([4, 3, 3, 3])]]));
+    expect(() => request({ from: file })).toThrow(expect.objectContaining({ code: 'CHECKPOINT_WITHOUT_CONFIG' }));
+    const { overrides } = request({ from: file, recipe: 'swav-linear' });
+    expect(overrides.map((override) => override.path)).toEqual(['init']);
+  });
+});
+
+describe('fine-tuning and comparing features', () => {
+  it('leave no tensor behind', async () => {
+    const before = liveTensors().count;
+    const result = await finetune({ ...common, data: path('data'), out: path('fine'), from: path('run') });
+    expect(result.images).toBe(10);
+    expect(readConfig(path('fine'))).toMatchObject({ seed: 9, data: { labelsPerClass: 6, holdout: 0.25 } });
+    const overrides = settings({ epochs: 1, 'data.workers': 0 });
+    const probe = { ...common, data: path('data'), out: path('probe'), from: path('fine'), recipe: 'swav-linear' };
+    expect((await finetune({ ...probe, overrides })).top1).not.toBeNull();
+    expect(liveTensors().count).toBe(before);
+    for (const protocol of featureProtocols) {
+      const report = await evaluateProtocol({ model: path('fine'), data: null, protocol, workers: 0 });
+      expect(report).toMatchObject({ bankImages: 12, source: 'hold-out', evaluation: { images: 10, protocol } });
+      expect(liveTensors().count, protocol).toBe(before);
+    }
+    const tooMany = { model: path('fine'), data: null, protocol: 'knn', k: 13, workers: 0 } as const;
+    await expect(evaluateProtocol(tooMany)).rejects.toThrow(expect.objectContaining({ code: 'USAGE_NEIGHBOURS' }));
+    expect(liveTensors().count).toBe(before);
+  }, 120_000);
+});
