@@ -18,6 +18,8 @@ import { readZipDirectory } from './zip-directory.js';
 /** First number of the legacy stream, and the protocol that follows. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 const LEGACY_PROTOCOL = 1001;
+/** Of all paths together; those of a real checkpoint have some ten thousand. */
+const MAX_PATH_CHARACTERS = 2 ** 27;
 
 /** A checkpoint of PyTorch, held open: its tensors can be read until it is closed. */
 export interface PyTorchCheckpoint {
@@ -111,7 +113,7 @@ export function openCheckpoint(
   try {
     const isZip = source.size >= 4 && Buffer.from(source.read(0, 4)).toString('latin1') === 'PK\u0003\u0004';
     const structure = isZip ? readZip(source, budget) : readLegacy(source, budget);
-    const { tensors, skipped } = walkCheckpoint(source.name, structure, budget.limit);
+    const { tensors, skipped } = walkCheckpoint(source.name, structure, Math.min(budget.limit, MAX_PATH_CHARACTERS));
     return {
       path: source.name,
       format: isZip ? 'zip' : 'legacy',
