@@ -98,14 +98,14 @@ describe('a linear probe', () => {
     const method = probe(true);
     const { fc } = method.model as LinearClassifier;
     (method.model as LinearClassifier).initializeClassifier_('zeros');
-    expect(new Set(fc.weight.data())).toEqual(new Set([0]));
+    expect(new Set(fc.weight.data() as Float32Array)).toEqual(new Set([0]));
     manualSeed(5);
     (method.model as LinearClassifier).initializeClassifier_('normal-0.01');
     const weights = Array.from(fc.weight.data() as Float32Array);
     const deviation = Math.sqrt(weights.reduce((sum, value) => sum + value * value, 0) / weights.length);
     expect(deviation).toBeGreaterThan(0.006);
     expect(deviation).toBeLessThan(0.014);
-    expect(new Set(fc.bias!.data())).toEqual(new Set([0]));
+    expect(new Set(fc.bias!.data() as Float32Array)).toEqual(new Set([0]));
   });
 });
 
