@@ -1,8 +1,8 @@
 /** @file PyTorch's part of a pickle: storages by persistent id, tensors and parameters on them. */
 import type { DType } from '../dtype.js';
 import { CheckpointStorage, CheckpointTensor } from './checkpoint-tensor.js';
-import type { PickleDialect } from './pickle.js';
 import { type AllowedGlobal, expectArguments, GlobalReference, PickleRefusal } from './pickle-allowed.js';
+import type { PickleDialect } from './pickle-machine.js';
 import { kindOf, PickleTuple, type PickleValue } from './pickle-values.js';
 
 const STORAGES: ReadonlyMap<string, DType> = new Map([
