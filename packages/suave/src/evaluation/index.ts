@@ -15,3 +15,4 @@ export {
   type ProtocolOptions,
   type ProtocolReport,
 } from './protocols.js';
+export { architectureOf, type ReleasedBackbone, readReleasedBackbone } from './released-weights.js';

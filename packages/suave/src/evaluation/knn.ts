@@ -22,7 +22,7 @@ export interface NeighbourOptions {
 }
 
 /** Similarities that are in memory at once. */
-const chunkElements = 2 ** 24;
+const chunkElements = 2 ** 26;
 
 /**
  * Class scores by the votes of the k nearest rows of a bank, each with weight exp(cosine / T) (Wu et al. 2018; the protocol of DINO).

@@ -9,7 +9,6 @@ import { dinoEval, imagenetEval } from '../augment/pipelines.js';
 import { CheckpointError } from '../errors.js';
 import {
   type Backbone,
-  type BackboneOptions,
   backboneFamily,
   backboneNames,
   createBackbone,
@@ -19,7 +18,7 @@ import {
   planImport,
   readTensors,
 } from '../models/index.js';
-import type { CheckpointInput } from '../runs/index.js';
+import type { CheckpointBackbone, CheckpointInput } from '../runs/index.js';
 
 /** A backbone with what is known about it. */
 export interface ReleasedBackbone {
@@ -38,12 +37,13 @@ export interface ReleasedBackbone {
  */
 export function readReleasedBackbone(file: TensorFile, which: 'teacher' | 'student' | null): ReleasedBackbone {
   const plan = planImport(file, { which, part: 'backbone' });
-  const arch = plan.backbone;
-  if (!backboneNames.includes(arch)) throw unknownForm(file.path, `got ${arch}`);
-  const shapeOf = (key: string): readonly number[] => plan.weights.get(key)?.shape ?? [];
-  const options = optionsOf(arch, shapeOf);
-  if (options === null) throw unknownForm(file.path, `got ${arch} for small images, of unknown size and colors`);
-  const backbone = createBackbone(arch, options);
+  const described = architectureOf(plan);
+  if (described === null) throw unknownForm(file.path, `got ${plan.backbone}`);
+  const { arch, width, stem, patchSize, imageSize } = described;
+  const isTransformer = patchSize !== null && imageSize !== null;
+  if (!isTransformer && stem === 'cifar')
+    throw unknownForm(file.path, `got ${arch} for small images, of unknown size and colors`);
+  const backbone = createBackbone(arch, isTransformer ? { patchSize, imageSize } : { stem, width });
   const weights = readTensors(file, plan.weights);
   try {
     const { backbone: share } = loadWeights(backbone, weights);
@@ -55,7 +55,7 @@ export function readReleasedBackbone(file: TensorFile, which: 'teacher' | 'stude
   } finally {
     for (const tensor of weights.values()) tensor.dispose();
   }
-  const input = inputOf(plan, arch, options.imageSize ?? 224);
+  const input = inputOf(plan, arch, imageSize ?? 224);
   const { resize, crop, interpolation } = input;
   const note = `${file.path}: ${plan.layout}, backbone ${arch}; images are resized to ${resize} px (${interpolation}), ${crop} px of them are seen`;
   return { backbone, arch, input, note };
@@ -68,19 +68,24 @@ function unknownForm(path: string, got: string): CheckpointError {
   );
 }
 
-/** The variant of a named backbone that shapes show; null for images of unknown size. */
-function optionsOf(arch: string, shapeOf: (key: string) => readonly number[]): BackboneOptions | null {
+/** The architecture that names and shapes of a file's backbone show; null for one without a name. */
+export function architectureOf({ backbone: arch, weights }: ImportPlan): CheckpointBackbone | null {
+  if (!backboneNames.includes(arch)) return null;
+  const shapeOf = (key: string): readonly number[] => weights.get(key)?.shape ?? [];
+  const plain = { arch, width: 1, patchSize: null, imageSize: null } as const;
   switch (backboneFamily(arch)) {
     case 'vision-transformer': {
       const patchSize = shapeOf('patch_embed.proj.weight')[2];
-      return { patchSize, imageSize: patchSize * Math.round(Math.sqrt(shapeOf('pos_embed')[1] - 1)) };
+      const grid = Math.round(Math.sqrt(shapeOf('pos_embed')[1] - 1));
+      return { ...plain, stem: 'imagenet', patchSize, imageSize: patchSize * grid };
     }
     case 'resnet': {
       const [channels, , kernel] = shapeOf('conv1.weight');
-      return kernel === 7 ? { stem: 'imagenet', width: channels / 64 } : null;
+      const planes = ['resnet8', 'resnet14', 'resnet20'].includes(arch) ? 16 : 64;
+      return { ...plain, stem: kernel === 3 ? 'cifar' : 'imagenet', width: channels / planes };
     }
     case 'wide-resnet':
-      return null;
+      return { ...plain, stem: 'cifar' };
   }
 }
 

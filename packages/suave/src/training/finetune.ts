@@ -1,10 +1,12 @@
 /** @file Fine-tuning: from a finished run or a checkpoint to the configuration of a shorter run that starts from its weights. */
 import { existsSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { openTensorFile } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
-import { type CheckpointChoice, findCheckpoint } from '../evaluation/index.js';
+import { architectureOf, type CheckpointChoice, findCheckpoint } from '../evaluation/index.js';
+import { planImport } from '../models/index.js';
 import { type Config, configFromRun, exampleFacts, fineTuned, type Override, resolveRecipe } from '../recipes/index.js';
-import { type CheckpointMetadata, isFolder } from '../runs/index.js';
+import { type CheckpointBackbone, type CheckpointInput, type CheckpointModel, isFolder } from '../runs/index.js';
 import { describeInit } from './hand-over.js';
 import type { TrainRequest } from './resolve-run.js';
 
@@ -29,7 +31,7 @@ export function finetuneRequest({ from, checkpoint, ...request }: FinetuneReques
   const stored = metadata?.config ? configFromRun(metadata.config) : null;
   const init: Override = { path: 'init', value: file, isText: false };
   if (request.recipe !== null) {
-    const inherited = metadata === null ? [] : inheritedSettings(metadata, request.recipe);
+    const inherited = inheritedSettings(metadata ?? releasedModel(file), request.recipe);
     const overrides = [...inherited, ...dataSettings(stored, request), init, ...request.overrides];
     return { ...request, overrides };
   }
@@ -49,8 +51,23 @@ function withoutData(config: Config): Config {
   return { ...config, data };
 }
 
+/** What a recipe may take from a checkpoint. */
+interface Inherited {
+  /** Null where the file shows no backbone of a name. */
+  readonly model: CheckpointBackbone | CheckpointModel | null;
+  /** How images were prepared; null where nothing says it. */
+  readonly input: CheckpointInput | null;
+}
+
+/** The architecture in a file that another program wrote. */
+function releasedModel(path: string): Inherited {
+  using file = openTensorFile(path);
+  return { model: architectureOf(planImport(file, { allowPartial: true })), input: null };
+}
+
 /** What a recipe takes from the checkpoint: the architecture, and, to learn from labels alone, how images were prepared. */
-function inheritedSettings({ model, input }: CheckpointMetadata, recipe: string): Override[] {
+function inheritedSettings({ model, input }: Inherited, recipe: string): Override[] {
+  if (model === null) return [];
   const { arch, width, stem, patchSize, imageSize } = model;
   const settings: Record<string, unknown> = {
     'model.arch': arch,
@@ -60,11 +77,11 @@ function inheritedSettings({ model, input }: CheckpointMetadata, recipe: string)
     'model.imageSize': imageSize,
   };
   const asked = resolveRecipe({ recipe, overrides: overridesOf(settings) }, exampleFacts).config;
-  if (model.kind === 'prototypes') {
+  if ('kind' in model && model.kind === 'prototypes') {
     settings['model.hidden'] = model.hidden;
     settings['model.outputDim'] = model.outputDim;
   }
-  if (asked.stages.at(-1)?.method === 'supervised') {
+  if (input !== null && asked.stages.at(-1)?.method === 'supervised') {
     settings['normalization.mean'] = input.mean;
     settings['normalization.std'] = input.std;
     if (input.crop !== asked.evaluation.crop) {
