@@ -43,7 +43,6 @@ export function chooseForBudget(
     const full = estimateJobs(
       jobsWith(arch, 1),
       () => facts,
-      8,
       (title) => onMeasure?.(`${title}, ${arch}`),
     );
     const total = full.jobs.reduce((sum, job) => sum + job.steps * job.stepSeconds, 0);

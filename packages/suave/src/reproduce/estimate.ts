@@ -43,16 +43,21 @@ function kindOf({ model, stages, device, precision }: Config): string {
   return JSON.stringify({ model, device, precision, stage, kind: optimizer.kind });
 }
 
+/** Unlabeled images of the smaller measured batch: few where a step is slow, so that a measurement takes seconds. */
+function measuredImages({ device, model, data }: Config): number {
+  if (device === 'cuda') return 16;
+  if (data.cacheSide === 'none') return 1; // photos at full size
+  return ['resnet18', 'resnet34', 'resnet50', 'wrn-28-8'].includes(model.arch) ? 2 : 8;
+}
+
 /**
  * Measures each kind of step once and estimates all jobs.
  * @param facts   data of a job
- * @param images  unlabeled images of the smaller measured batch
  * @param onMeasure  called before each measurement
  */
 export function estimateJobs(
   jobs: readonly Job[],
   facts: (job: Job) => DataFacts,
-  images: number,
   onMeasure?: (title: string) => void,
 ): Estimate {
   const costs = new Map<string, StepCost>();
@@ -62,7 +67,7 @@ export function estimateJobs(
     const kind = kindOf(config);
     if (!costs.has(kind)) {
       onMeasure?.(job.title);
-      const cost = measureStep(config, config.stages.length - 1, images);
+      const cost = measureStep(config, config.stages.length - 1, measuredImages(config));
       costs.set(kind, cost);
       measurements.push(describe(config, cost));
     }

@@ -62,14 +62,12 @@ export function prepareTable1(
     throw new DataError(`${file}: no such file. Check the path.`, { code: 'NO_SUCH_FILE', file });
   }
   const plan = planTable1(options);
-  const images = machine.device === 'cuda' ? 16 : 1;
   const estimate =
     measure === null
       ? null
       : estimateJobs(
           plan.jobs,
           (job) => imagenetFactsOf(job, machine),
-          images,
           (title) => measure.onMeasure?.(title),
         );
   return { plan, estimate };
@@ -86,7 +84,7 @@ export interface CifarRequest {
   readonly overrides: readonly Override[];
   /** OUT: what was chosen for the same request there is taken again. */
   readonly out: string;
-  /** Whether a new choice is written into OUT; not in a dry run. */
+  /** Whether the plan will be carried out: a new choice is written into OUT, and nothing is measured that no choice needs. */
   readonly keep: boolean;
 }
 
@@ -113,7 +111,10 @@ export async function prepareCifar(
   if (budget === null) {
     const full: CifarOptions = { ...options, arch: null, share: 1 };
     const notes = [`${size}; backbones and epochs are those of the recipes.`];
-    return { plan: planCifar(full, notes), estimate: estimateJobs(cifarJobs(full), () => facts, 8, onMeasure) };
+    return {
+      plan: planCifar(full, notes),
+      estimate: keep ? null : estimateJobs(cifarJobs(full), () => facts, onMeasure),
+    };
   }
   const kept: ChoiceRequest = { data, labelsPerClass, seeds, budget, images: facts.numTrain, device: machine.device };
   const largest = set === 'cifar10' ? 'resnet18' : 'wrn-28-8';
