@@ -15,4 +15,4 @@ export {
   type ProtocolOptions,
   type ProtocolReport,
 } from './protocols.js';
-export { architectureOf, type ReleasedBackbone, readReleasedBackbone } from './released-weights.js';
+export { architectureOf } from './released-weights.js';
