@@ -1,10 +1,12 @@
 /** @file The list of quirks: what it says of both presets is so, every switch works alone, and docs/recipes.md has the list. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   type Config,
   describeConfig,
   factsFor,
   parseSet,
+  quirkTables,
   recipeNamed,
   recipes,
   resolveRecipe,
@@ -52,6 +54,24 @@ describe('quirks of the published code', () => {
         changed.filter((path) => !known.includes(path)),
         name,
       ).toEqual([]);
+    }
+  });
+
+  const docs = readFileSync(new URL('../../docs/recipes.md', import.meta.url), 'utf8');
+
+  it('docs/recipes.md has the tables between its marks', () => {
+    const [, between] = docs.split(/<!-- (?:end of )?quirks -->\n/);
+    expect(between.trim()).toBe(quirkTables());
+  });
+
+  it('docs/recipes.md names every recipe and the devices it is made for', () => {
+    const rows = docs.split('\n').filter((line) => line.startsWith('| `'));
+    for (const { name } of recipes) {
+      const { devices } = resolved(name);
+      const stem = name.replace(/-10pct$/, '-1pct');
+      const row = rows.find((line) => line.split('|')[1].includes(`\`${stem}\``));
+      expect(row, name).toBeDefined();
+      expect(row!.split('|').at(-2)!.trim().split(', '), name).toContain(String(devices));
     }
   });
 });

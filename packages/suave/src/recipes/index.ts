@@ -3,6 +3,7 @@ export { defaultRecipe, groupedRecipes, recipeNamed, recipes } from './catalog.j
 export { describeConfig, type SettingRow } from './describe.js';
 export { fineTuned } from './fine-tuned.js';
 export { type Override, parseSet } from './overrides.js';
+export { quirkTables } from './quirk-table.js';
 export { type SettledQuirk, type SwitchedQuirk, settledQuirks, switchedQuirks } from './quirks.js';
 export {
   type DataFacts,

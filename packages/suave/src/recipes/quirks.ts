@@ -146,7 +146,7 @@ export const switchedQuirks: readonly SwitchedQuirk[] = [
     other: 'constant',
   },
   {
-    id: '6',
+    id: 'EXIF',
     what: 'the orientation tag of photos is ignored',
     recipe: 'suave-imagenet-1pct',
     path: 'data.exifOrientation',
