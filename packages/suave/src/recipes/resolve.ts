@@ -107,15 +107,11 @@ export function requestedValue(request: RecipeRequest, path: string): unknown {
  * @throws ConfigError for an unknown recipe, path or value
  */
 export function resolveRecipe(request: RecipeRequest, facts: DataFacts): RecipeResult {
-  const { scale = null } = request;
-  if (request.base !== undefined) {
-    const devices = scale === null ? [] : [{ path: 'devices', value: scale, isText: false }]; // a run keeps its own
-    return { config: validateConfig(applyOverrides(request.base, [...request.overrides, ...devices])), notes: [] };
-  }
-  const start = unscaled(request, facts);
+  const { scale = null, base, overrides } = request;
+  const start = base === undefined ? unscaled(request, facts) : { config: base, notes: [] };
   const scaled = scale === null ? { ...start, notes: [] } : scaleToDevices(validateConfig(start.config), scale);
   return {
-    config: validateConfig(applyOverrides(scaled.config, request.overrides)),
+    config: validateConfig(applyOverrides(scaled.config, overrides)),
     notes: [...start.notes, ...scaled.notes],
   };
 }

@@ -59,3 +59,15 @@ describe('--scale', () => {
     expect(() => scaled('suave-imagenet-1pct', devices)).toThrow(message);
   });
 });
+
+describe('--scale on the configuration of a run', () => {
+  const base = scaled('suave-imagenet-1pct', 2).config;
+  const again = (scale: number) =>
+    resolveRecipe({ recipe: base.recipe, overrides: [], base, scale }, factsFor(undefined)).config;
+
+  it('changes nothing when it is given once more, and scales from what the run has', () => {
+    expect(again(2)).toEqual(base);
+    expect(again(1).stages[0].batch).toMatchObject({ unlabeled: 32, labeled: 16 });
+    expect(() => again(8)).toThrow(/made for 2 devices, got 8/);
+  });
+});
