@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { didYouMean, UsageError } from '../errors.js';
-import type { Override } from '../recipes/index.js';
+import { type Override, parseSet } from '../recipes/index.js';
 import type { PlannedReproduction, PlanReport, Table1Options } from '../reproduce/index.js';
 import { chooseDevice } from './device.js';
 import { InterruptedError } from './exit.js';
@@ -29,6 +29,7 @@ interface ReproduceOptions {
   precision?: string;
   threads?: string;
   cache?: string;
+  set: string[];
   dryRun?: boolean;
   json?: boolean;
 }
@@ -69,6 +70,12 @@ export function addReproduceCommand(program: Command): void {
     .option('--precision <P>', 'fp32, bf16 or fp16 (default: fp32 on processors, bf16 where a recipe has fp16)')
     .option('--threads <N>', 'threads of libtorch (default: all processors)')
     .option('--cache <DIR>', 'folder for decoded images')
+    .option(
+      '--set <path=value>',
+      'change a setting of all runs; repeatable',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
     .option('--dry-run', 'print the plan with estimated device-hours from measured steps, and do nothing')
     .option('--json', 'print one JSON object')
     .addHelpText('before', examples)
@@ -118,15 +125,17 @@ async function runReproduce(name: string, data: string | undefined, options: Rep
     const report = reproduce.reportOf(plan, results);
     reproduce.writeReport(report, out);
     terminal.endBar();
-    if (interrupted) throw new InterruptedError('interrupted; the same command continues.');
+    if (interrupted) throw interruption();
     process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : reproduce.markdownOf(report));
   } catch (error) {
-    throw stop.explain(error);
+    throw error instanceof Error && error.name === 'AbortError' ? interruption() : error;
   } finally {
     terminal.endBar();
     stop.dispose();
   }
 }
+
+const interruption = (): InterruptedError => new InterruptedError('interrupted; the same command continues.');
 
 function checkArguments(table: TableName, data: string | undefined, options: ReproduceOptions): void {
   const isTable1 = table === 'table1';
@@ -157,6 +166,7 @@ function commonOverrides(options: ReproduceOptions, device: 'cpu' | 'cuda', reci
     set('device', device),
     set('precision', precision),
     ...(options.cache === undefined ? [] : [set('data.cache', resolve(options.cache))]),
+    ...options.set.map(parseSet),
   ];
 }
 

@@ -64,9 +64,7 @@ export async function runJobs(
     }
     events.note?.(place);
     const result = await runJob(plan, job, options);
-    if (result === null || signal?.aborted) {
-      if (result === null) return { results, interrupted: true };
-    }
+    if (result === null) return { results, interrupted: true };
     writeFileAtomic(resultFile(out, job.id), `${JSON.stringify(result, null, 2)}\n`);
     results.set(job.id, result);
     options.onResult?.(results);
