@@ -8,7 +8,7 @@ import { numViewColumns, type ViewParameters } from './view-parameters.js';
 export interface PixelSource extends ImageSizes {
   /** uint8 [bytes]: RGB images, height × width × 3, one after another. */
   readonly pixels: Tensor;
-  /** First byte of each image. */
+  /** First byte of each image; NaN for images that are not there. */
   readonly offsets: ArrayLike<number>;
 }
 
@@ -35,7 +35,7 @@ export function imageRows(source: PixelSource, indices: ArrayLike<number>): Tens
   for (let row = 0; row < indices.length; row++) {
     const index = indices[row];
     const offset = source.offsets[index];
-    if (offset === undefined) {
+    if (!(offset >= 0)) {
       throw new SuaveError(
         'OUT_OF_RANGE',
         `views: expected image indices below ${source.offsets.length}, got ${index}. Take them from this set.`,

@@ -1,6 +1,6 @@
 /**
  * @file The cache of decoded images: one packed file per data folder and way of decoding, outside DATA, reused by the
- * next run; only new and changed files are decoded again.
+ * next run; only new and changed files are decoded again. A cache of sizes is the same without the pixels.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, mkdirSync, realpathSync, statfsSync } from 'node:fs';
@@ -18,7 +18,8 @@ import {
 } from './cache-file.js';
 import { CompleteFile, removeStaleTemporaries } from './complete-file.js';
 import { type DecodeOptions, decoderVersion } from './decode.js';
-import type { DecodeRun } from './decode-pool.js';
+import type { DecodedBlock } from './decode-block.js';
+import { type DecodeRun, decodeAll } from './decode-pool.js';
 import { sortNaturally } from './natural-order.js';
 import { type PixelStore, sampleSizes } from './pixel-store.js';
 import { reducedSize } from './resize.js';
@@ -27,6 +28,8 @@ import type { ImageFile } from './scan.js';
 /** Which images are wanted, how, and where the cache lies. */
 export interface CacheRequest extends DecodeOptions, DecodeRun {
   readonly store: PixelStore;
+  /** `sizes` for images that are decoded whenever they are needed; only of image files. `pixels` unless said. */
+  readonly contents?: 'pixels' | 'sizes';
   /** In natural order. */
   readonly images: readonly ImageFile[];
   /** Folder of the caches; null: see `cacheFolder`. */
@@ -78,7 +81,7 @@ function makeFolder(folder: string, root: string): void {
 function cacheKey(request: CacheRequest): string {
   return JSON.stringify([
     realpathSync(request.store.root),
-    request.cacheSide ?? 'full size',
+    request.contents === 'sizes' ? 'sizes' : (request.cacheSide ?? 'full size'),
     request.exifOrientation,
     decoderVersion,
   ]);
@@ -97,7 +100,8 @@ export async function openImageCache(request: CacheRequest): Promise<ImageCache>
   const folder = cacheFolder(request.cache);
   makeFolder(folder, request.store.root);
   const key = cacheKey(request);
-  const path = join(folder, `${createHash('sha256').update(key).digest('hex').slice(0, 24)}.images`);
+  const name = createHash('sha256').update(key).digest('hex').slice(0, 24);
+  const path = join(folder, `${name}.${request.contents === 'sizes' ? 'sizes' : 'images'}`);
   const old = openCacheFile(path, key);
   const wasDamaged = old === 'damaged';
   if (typeof old === 'string') return buildCache(request, path, key, null, wasDamaged);
@@ -142,7 +146,7 @@ async function buildCache(
   const toDecode = request.images.filter((image) => !known(image));
   const kept = old === null ? [] : [...request.images.filter(known), ...stillValid(old, request)];
   const keptEntries = kept.map((image) => old?.entries.get(image.path) as CacheEntry);
-  const keptBytes = keptEntries.reduce((sum, entry) => sum + entry.height * entry.width * 3, 0);
+  const keptBytes = keptEntries.reduce((sum, entry) => sum + bytesIn(request, entry), 0);
   await checkSpace(request, toDecode, keptBytes, path);
   const entries = new Map<string, CacheEntry>();
   try {
@@ -191,7 +195,7 @@ async function writeImages(
   const copyKept = () => {
     while (next < order.length && isKept.has(order[next])) {
       const entry = order[next] as CacheEntry;
-      const bytes = readExactly(old?.file as number, entry.offset, entry.height * entry.width * 3);
+      const bytes = readExactly(old?.file as number, entry.offset, bytesIn(request, entry));
       if (bytes === null) throw new Error(`cache: "${entry.path}" ended early while it was copied.`);
       entries.set(entry.path, { ...entry, offset: file.position });
       file.append(bytes);
@@ -199,33 +203,46 @@ async function writeImages(
     }
   };
   const sorted = order.filter((image) => !isKept.has(image));
-  await request.store.decode(
+  await readImages(
+    request,
     sorted.map((image) => image.path),
-    { cacheSide: request.cacheSide, exifOrientation: request.exifOrientation },
     ({ heights, widths, reasons, bytes }) => {
       let start = 0;
       for (let i = 0; i < heights.length; i++) {
         copyKept();
         const { path, size, mtimeMs } = order[next++];
-        const end = start + heights[i] * widths[i] * 3;
+        const end = start + bytesIn(request, { height: heights[i], width: widths[i] });
         const place = { offset: file.position, height: heights[i], width: widths[i], reason: reasons[i] };
         entries.set(path, { path, size, mtimeMs, ...place });
         file.append(bytes.subarray(start, end));
         start = end;
       }
     },
-    request,
   );
   copyKept();
+}
+
+function readImages(
+  request: CacheRequest,
+  paths: readonly string[],
+  take: (block: DecodedBlock) => void,
+): Promise<void> {
+  const { store, contents, cacheSide, exifOrientation } = request;
+  const options = { cacheSide, exifOrientation };
+  if (contents !== 'sizes') return store.decode(paths, options, take, request);
+  if (store.fileOf === null) throw new Error(`cache: "${store.root}" has no image files to be measured`);
+  return decodeAll(paths.map(store.fileOf), options, take, request, 'sizes');
+}
+
+/** Bytes of an image in the cache. */
+function bytesIn({ contents }: CacheRequest, { height, width }: { height: number; width: number }): number {
+  return contents === 'sizes' ? 0 : height * width * 3;
 }
 
 /** Mean bytes of an image in the cache, from some of the images. */
 async function meanImageBytes(request: CacheRequest, images: readonly ImageFile[]): Promise<number> {
   const sizes = await sampleSizes(request.store, images);
-  const bytes = sizes.map(({ height, width }) => {
-    const size = reducedSize(height, width, request.cacheSide);
-    return size.height * size.width * 3;
-  });
+  const bytes = sizes.map(({ height, width }) => bytesIn(request, reducedSize(height, width, request.cacheSide)));
   return bytes.reduce((sum, each) => sum + each, 0) / Math.max(1, bytes.length);
 }
 

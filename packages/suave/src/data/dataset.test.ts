@@ -24,7 +24,8 @@ const cache = temporaryFolder();
 const load = { cacheSide: 20, cache, workers: 0 } as const;
 
 /** Bytes of one image of a set. */
-function pixelsOf(set: ImageSet, index: number): number[] {
+function pixelsOf(images: ImageSet, index: number): number[] {
+  const set = images.read(() => null).window;
   const bytes = set.heights[index] * set.widths[index] * 3;
   return scope(() => [...(set.pixels.narrow(0, set.offsets[index], bytes).data() as Uint8Array)]);
 }

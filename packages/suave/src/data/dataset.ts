@@ -1,8 +1,9 @@
-/** @file Loads DATA: from a plan to mapped images, labels, and a report of what was left out. */
+/** @file Loads DATA: from a plan to images, labels, and a report of what was left out. */
 import { DataError } from '../errors.js';
 import type { CacheRequest } from './cache.js';
-import { type ImageSet, openMappedCache } from './image-set.js';
+import type { ImageSet } from './image-set.js';
 import { sortNaturally } from './natural-order.js';
+import { type OpenImagesRequest, openImages } from './open-images.js';
 import type { PixelStore } from './pixel-store.js';
 import { checkUnreadable, type DataOptions, type DataPlan, listSkipped, planData, replanRoles } from './plan.js';
 import type { DataImage } from './regions.js';
@@ -10,8 +11,12 @@ import type { SkippedFile } from './scan.js';
 import type { Splits } from './splits.js';
 
 /** How images are decoded and cached. */
-export interface LoadOptions extends Pick<CacheRequest, 'workers' | 'onProgress' | 'signal' | 'cache'> {
-  /** Length to which the shorter side is reduced, pixels; 'none' keeps the full size. */
+export interface LoadOptions
+  extends Pick<OpenImagesRequest, 'workers' | 'onProgress' | 'signal' | 'cache' | 'aheadMiB'> {
+  /**
+   * Length to which the shorter side is reduced, pixels; 'none' keeps the full size and no cache: image files are decoded each time
+   * they are needed.
+   */
   readonly cacheSide: number | 'none';
   /** `apply` unless said. */
   readonly exifOrientation?: 'apply' | 'ignore';
@@ -25,6 +30,7 @@ export interface DataReport {
   readonly notImages: readonly SkippedFile[];
   /** One sentence each, for the user. */
   readonly notes: readonly string[];
+  /** Without a cache side, of the sizes of the images alone. */
   readonly cache: {
     readonly path: string;
     readonly bytes: number;
@@ -56,7 +62,11 @@ export interface LoadedData {
 }
 
 /** What the cache is asked for, from the options of a load and the images it needs. */
-export function cacheRequest(store: PixelStore, images: CacheRequest['images'], options: LoadOptions): CacheRequest {
+export function cacheRequest(
+  store: PixelStore,
+  images: CacheRequest['images'],
+  options: LoadOptions,
+): OpenImagesRequest {
   return {
     store,
     images,
@@ -66,6 +76,7 @@ export function cacheRequest(store: PixelStore, images: CacheRequest['images'], 
     workers: options.workers,
     onProgress: options.onProgress,
     signal: options.signal,
+    aheadMiB: options.aheadMiB,
   };
 }
 
@@ -100,17 +111,17 @@ export async function loadData(options: DataOptions & LoadOptions): Promise<Load
 }
 
 /**
- * Decodes the images of a plan (or finds them in the cache) and maps them. Files that cannot be decoded are left out,
- * and labels and hold-out are chosen among the others.
+ * Decodes the images of a plan (or finds them in the cache) and maps them; without a cache side, reads their sizes. Files that
+ * cannot be read are left out, and labels and hold-out are chosen among the others.
  * @throws DataError TOO_MANY_UNREADABLE, IMAGES_CHANGED and those of `openImageCache`
  */
 export async function loadPlannedData(plan: DataPlan, options: LoadOptions): Promise<LoadedData> {
   checkCacheSide(options.cacheSide);
   const { layout } = plan;
   const images = sortNaturally([...layout.pool, ...(layout.val ?? [])], (image) => image.path);
-  const mapped = await openMappedCache(cacheRequest(layout.store, images, options));
+  const opened = await openImages(cacheRequest(layout.store, images, options));
   try {
-    const { cache } = mapped;
+    const { cache } = opened;
     const damaged = cache.entries.filter((entry) => entry.reason !== null);
     const skipped = [
       ...layout.unreadable,
@@ -120,7 +131,7 @@ export async function loadPlannedData(plan: DataPlan, options: LoadOptions): Pro
     const choice = damaged.length === 0 ? plan : leaveOut(plan, new Set(damaged.map((entry) => entry.path)), skipped);
     const position = new Map(images.map((image, index) => [image.path, index]));
     const setOf = (members: readonly DataImage[]) =>
-      mapped.makeSet(members.map((image) => position.get(image.path) as number));
+      opened.makeSet(members.map((image) => position.get(image.path) as number));
     const { pool, val: valFolder } = choice.layout;
     const train = pool.filter((_, i) => choice.roles[i] !== 'held-out');
     const heldOut = valFolder ?? pool.filter((_, i) => choice.roles[i] === 'held-out');
@@ -156,12 +167,12 @@ export async function loadPlannedData(plan: DataPlan, options: LoadOptions): Pro
       },
     };
   } finally {
-    mapped.close();
+    opened.close();
   }
 }
 
 function cacheNotes(wasDamaged: boolean): string[] {
-  return wasDamaged ? ['The cache of decoded images was damaged and has been made again.'] : [];
+  return wasDamaged ? ['The cache of the images was damaged and has been made again.'] : [];
 }
 
 function leaveOut(plan: DataPlan, unreadable: ReadonlySet<string>, skipped: readonly SkippedFile[]) {

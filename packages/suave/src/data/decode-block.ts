@@ -1,11 +1,42 @@
 /** @file The unit of work of decoding: a block of consecutive files. The same code runs in workers and in the main thread. */
+import { statSync } from 'node:fs';
 import { DecodeError, type DecodeOptions, decodeFile } from './decode.js';
-
-/** Files of one block. */
-export const blockSize = 32;
+import { measureFile } from './measure.js';
+import type { RgbImage } from './resize.js';
 
 /** Decodes that are under way at once in a thread: while one file is decoded, another one is reduced. */
 const inFlight = 2;
+
+/** Files to read. Structured-clone friendly. */
+export interface DecodeTask {
+  /** Absolute paths. */
+  readonly paths: readonly string[];
+  readonly options: DecodeOptions;
+  /** Files of one block, which one thread takes at once. */
+  readonly blockSize: number;
+  /** `sizes` gives heights and widths alone, of most files without decoding them. */
+  readonly wanted: 'pixels' | 'sizes';
+  /** Where the pixels go; null: into the blocks. */
+  readonly destination: Destination | null;
+}
+
+/** Memory that all threads write to, with a place for every file of a task. */
+export interface Destination {
+  readonly memory: SharedArrayBuffer;
+  readonly places: readonly Place[];
+}
+
+/** Where the pixels of a file go, and what is known of it: another size or time of change is an error. */
+export interface Place {
+  /** First byte in the memory. */
+  readonly offset: number;
+  /** Pixels. */
+  readonly height: number;
+  readonly width: number;
+  /** Of the file: bytes, and milliseconds since 1970. */
+  readonly size: number;
+  readonly mtimeMs: number;
+}
 
 /** The images of a block in the order of its files, one after the other in `bytes`. Structured-clone friendly. */
 export interface DecodedBlock {
@@ -15,31 +46,29 @@ export interface DecodedBlock {
   readonly widths: Int32Array;
   /** Why, for those; null for the others. */
   readonly reasons: (string | null)[];
+  /** Empty where pixels go elsewhere, or only sizes are wanted. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Number of blocks for so many files. */
-export function countBlocks(numFiles: number): number {
-  return Math.ceil(numFiles / blockSize);
+/** Number of blocks of a task. */
+export function countBlocks({ paths, blockSize }: Pick<DecodeTask, 'paths' | 'blockSize'>): number {
+  return Math.ceil(paths.length / blockSize);
 }
 
-/** Decodes block number `block` of `paths` (absolute); files that cannot be decoded do not throw. */
-export async function decodeBlock(
-  paths: readonly string[],
-  block: number,
-  options: DecodeOptions,
-): Promise<DecodedBlock> {
-  const mine = paths.slice(block * blockSize, (block + 1) * blockSize);
-  const pixels: (Uint8Array | null)[] = mine.map(() => null);
-  const heights = new Int32Array(mine.length);
-  const widths = new Int32Array(mine.length);
-  const reasons: (string | null)[] = mine.map(() => null);
+/** Reads block number `block`; files that cannot be read do not throw. */
+export async function decodeBlock(task: DecodeTask, block: number): Promise<DecodedBlock> {
+  const first = block * task.blockSize;
+  const count = Math.min(task.blockSize, task.paths.length - first);
+  const pixels: (Uint8Array | null)[] = new Array(count).fill(null);
+  const heights = new Int32Array(count);
+  const widths = new Int32Array(count);
+  const reasons: (string | null)[] = new Array(count).fill(null);
   let next = 0;
   const decodeNext = async (): Promise<void> => {
-    while (next < mine.length) {
+    while (next < count) {
       const i = next++;
       try {
-        const image = await decodeFile(mine[i], options);
+        const image = await readImage(task, first + i);
         heights[i] = image.height;
         widths[i] = image.width;
         pixels[i] = image.pixels;
@@ -51,6 +80,30 @@ export async function decodeBlock(
   };
   await Promise.all(Array.from({ length: inFlight }, decodeNext));
   return { block, heights, widths, reasons, bytes: concatenate(pixels) };
+}
+
+/** One image; `pixels` is null where they are not wanted here. */
+async function readImage(
+  { paths, options, wanted, destination }: DecodeTask,
+  index: number,
+): Promise<Pick<RgbImage, 'height' | 'width'> & { pixels: Uint8Array | null }> {
+  if (wanted === 'sizes') return { ...(await measureFile(paths[index], options)), pixels: null };
+  const image = await decodeFile(paths[index], options);
+  if (destination === null) return image;
+  const place = destination.places[index];
+  checkUnchanged(paths[index], image, place);
+  new Uint8Array(destination.memory, place.offset, image.pixels.length).set(image.pixels);
+  return { ...image, pixels: null };
+}
+
+function checkUnchanged(path: string, { height, width }: RgbImage, place: Place): void {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.size !== place.size || stats.mtimeMs !== place.mtimeMs) throw new DecodeError('changed meanwhile');
+  if (height !== place.height || width !== place.width) {
+    throw new DecodeError(
+      `its header says ${place.width} × ${place.height} pixels, it has ${width} × ${height}: damaged`,
+    );
+  }
 }
 
 function concatenate(parts: readonly (Uint8Array | null)[]): Uint8Array<ArrayBuffer> {

@@ -1,26 +1,37 @@
-/** @file A decode worker: takes blocks by an atomic counter until none is left, and hands the pixels over without a copy. */
-import { parentPort, workerData } from 'node:worker_threads';
-import type { DecodeOptions } from './decode.js';
-import { countBlocks, decodeBlock } from './decode-block.js';
+/** @file A decode worker: of every task, in turn, it takes blocks by an atomic counter until none is left. It never needs the main thread. */
+import { parentPort } from 'node:worker_threads';
+import { countBlocks, type DecodedBlock, type DecodeTask, decodeBlock } from './decode-block.js';
 
-/** What a worker is started with. */
-export interface DecodeWorkerData {
-  readonly paths: readonly string[];
-  readonly options: DecodeOptions;
-  /** Int32 [nextBlock, numWrittenBlocks], shared by all workers. */
+/** A task as it is sent to every worker of a pool. */
+export interface TaskMessage {
+  readonly id: number;
+  readonly task: DecodeTask;
+  /** Int32 [nextBlock, numTakenBlocks], shared by all workers. */
   readonly counters: SharedArrayBuffer;
-  /** How many blocks may be decoded ahead of the writer. */
+  /** How many blocks may be decoded ahead of whoever takes them. */
   readonly maxAhead: number;
 }
 
-const { paths, options, counters, maxAhead } = workerData as DecodeWorkerData;
-const shared = new Int32Array(counters);
-const numBlocks = countBlocks(paths.length);
-
-for (;;) {
-  const block = Atomics.add(shared, 0, 1);
-  if (block >= numBlocks) break;
-  while (block - Atomics.load(shared, 1) > maxAhead) await new Promise((wake) => setTimeout(wake, 2));
-  const decoded = await decodeBlock(paths, block, options);
-  parentPort?.postMessage(decoded, [decoded.bytes.buffer]);
+/** A block that a worker hands over, its pixels without a copy. */
+export interface BlockMessage {
+  readonly id: number;
+  readonly block: DecodedBlock;
 }
+
+async function work({ id, task, counters, maxAhead }: TaskMessage): Promise<void> {
+  const shared = new Int32Array(counters);
+  const numBlocks = countBlocks(task);
+  for (;;) {
+    const block = Atomics.add(shared, 0, 1);
+    if (block >= numBlocks) break;
+    while (block - Atomics.load(shared, 1) > maxAhead) await new Promise((wake) => setTimeout(wake, 2));
+    const decoded = await decodeBlock(task, block);
+    const message: BlockMessage = { id, block: decoded };
+    parentPort?.postMessage(message, [decoded.bytes.buffer]);
+  }
+}
+
+let before: Promise<void> = Promise.resolve();
+parentPort?.on('message', (message: TaskMessage) => {
+  before = before.then(() => work(message));
+});

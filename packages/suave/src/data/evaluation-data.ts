@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { DataError, listNames } from '../errors.js';
 import { cacheRequest, checkCacheSide, type LoadOptions, skippedNotes } from './dataset.js';
 import { kindByName, kindOfFile } from './image-kind.js';
-import { type ImageSet, openMappedCache } from './image-set.js';
+import type { ImageSet } from './image-set.js';
 import { classIndexOf, nameKey } from './natural-order.js';
+import { openImages } from './open-images.js';
 import { checkUnreadable } from './plan.js';
 import { type DataImage, folderBelow, type Regions, regionsOf } from './regions.js';
 import { type SkippedFile, scanFolder } from './scan.js';
@@ -55,26 +56,26 @@ export async function loadEvaluationData(options: EvaluationOptions): Promise<Ev
   }
   const { source, candidates } = candidatesOf(regionsOf(scan), options.splits ?? null, scan.root);
   const { chosen, labels, notes } = matchClasses(candidates, options.classes, scan.root);
-  const mapped = await openMappedCache(cacheRequest(scan.store, chosen, options));
+  const opened = await openImages(cacheRequest(scan.store, chosen, options));
   try {
     const readable: number[] = [];
     const skipped: SkippedFile[] =
       source === 'hold-out' ? [] : scan.unreadable.filter((file) => isIn(file.path, source));
     const numImages = chosen.length + skipped.length;
-    mapped.cache.entries.forEach((entry, index) => {
+    opened.cache.entries.forEach((entry, index) => {
       if (entry.reason === null) readable.push(index);
       else skipped.push({ path: entry.path, reason: entry.reason });
     });
     checkUnreadable(skipped, numImages, scan.root);
     return {
-      images: mapped.makeSet(readable),
+      images: opened.makeSet(readable),
       labels: Int32Array.from(readable, (index) => labels[index]),
       source,
       skipped,
       notes: [...notes, ...skippedNotes(skipped, [])],
     };
   } finally {
-    mapped.close();
+    opened.close();
   }
 }
 

@@ -1,94 +1,73 @@
-/** @file Decoded images as tensors: mapped from the cache, or held in memory. */
-import { statSync } from 'node:fs';
-import { fromFile, fromTypedArray, keep, type Tensor } from '@suave/torch';
-import { SuaveError } from '../errors.js';
-import { type CacheRequest, type ImageCache, openImageCache } from './cache.js';
+/** @file Images that batches are made from, and those whose pixels lie in memory or in a mapped cache. */
+import { fromTypedArray, keep, type Tensor } from '@suave/torch';
 import type { DecodeOptions } from './decode.js';
-import type { DecodeRun } from './decode-pool.js';
-import { decodeAll } from './decode-pool.js';
+import { type DecodeRun, decodeAll } from './decode-pool.js';
 import type { SkippedFile } from './scan.js';
 
-/**
- * Images of any sizes as one tensor of bytes. Image i is uint8 [heights[i], widths[i], 3], RGB, from byte offsets[i].
- * Owns `pixels`: call `dispose` when done.
- */
+/** Images of known sizes; their pixels come through a reader. Call `dispose` when done. */
 export interface ImageSet {
   readonly length: number;
-  /** uint8 [bytes], on the CPU. */
-  readonly pixels: Tensor;
-  readonly offsets: Float64Array;
   /** Pixels. */
   readonly heights: Int32Array;
   readonly widths: Int32Array;
   /** Relative to the data folder, or as given. */
-  readonly paths: string[];
+  readonly paths: readonly string[];
+  /** Opens the images for a sequence of batches. */
+  read(batches: BatchIndices): PixelReader;
   dispose(): void;
 }
 
+/** Images of batch number `batch`, from 0, or null where there is none. A pure function: it is asked ahead. */
+export type BatchIndices = (batch: number) => Int32Array | null;
+
+/** Gives the pixels of one batch after the other. Call `close` when done. */
+export interface PixelReader {
+  /** The images of the batch that was prepared last; those of a set in memory are there without. */
+  readonly window: PixelWindow;
+  /**
+   * Waits until the images of a batch are there; those of the next batches are decoded meanwhile.
+   * @throws DataError IMAGES_CHANGED when a file cannot be read any more, or is another one
+   */
+  prepare(batch: number): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Pixels of all images of a set or of some, as one tensor of bytes. Image i of the set is uint8 [heights[i], widths[i], 3], RGB,
+ * from byte offsets[i]; NaN where it is not there.
+ */
+export interface PixelWindow {
+  /** uint8 [bytes], on the CPU. */
+  readonly pixels: Tensor;
+  readonly offsets: Float64Array;
+  readonly heights: Int32Array;
+  readonly widths: Int32Array;
+}
+
+/** A set with all its pixels. Owns `pixels`. */
+export interface ResidentImages extends ImageSet, PixelWindow {}
+
 /** What is known of each image of a set. */
-interface Placement {
+export interface Placement {
   readonly path: string;
   readonly offset: number;
   readonly height: number;
   readonly width: number;
 }
 
-function makeSet(pixels: Tensor, images: readonly Placement[]): ImageSet {
-  return {
+/** Makes a set of images in memory. @param pixels  taken over: disposed of with the set */
+export function residentImages(pixels: Tensor, images: readonly Placement[]): ResidentImages {
+  const set: ResidentImages = {
     length: images.length,
     pixels,
     offsets: Float64Array.from(images, (image) => image.offset),
     heights: Int32Array.from(images, (image) => image.height),
     widths: Int32Array.from(images, (image) => image.width),
     paths: images.map((image) => image.path),
+    read: () => ({ window: set, prepare: async () => {}, close() {} }),
     dispose: () => pixels.dispose(),
   };
-}
-
-/** Maps a cache file; null when another process has replaced it since its index was read. */
-function mapCache(cache: ImageCache): Tensor | null {
-  const pixels = keep(fromFile(cache.path, { shared: false, size: cache.fileBytes, dtype: 'uint8' }));
-  if (statSync(cache.path).ino === cache.inode) return pixels;
-  pixels.dispose();
-  return null;
-}
-
-/** How often a cache that other processes keep replacing is opened again. */
-const maxOpenings = 20;
-
-/** A cache with as many mappings of its file as there are sets to make. */
-export interface MappedCache {
-  readonly cache: ImageCache;
-  /** Makes a set of some entries, with a mapping of its own. */
-  makeSet(indices: readonly number[]): ImageSet;
-  /** Ends the mapping that the sets were made from; they keep theirs. */
-  close(): void;
-}
-
-/**
- * Opens the cache of `request`, decoding what is missing, and maps it. Memory is taken only by the pages in use.
- * @throws DataError, SuaveError as `openImageCache`
- */
-export async function openMappedCache(request: CacheRequest): Promise<MappedCache> {
-  for (let opening = 0; opening < maxOpenings; opening++) {
-    const cache = await openImageCache(request);
-    const pixels = mapCache(cache);
-    if (pixels === null) continue;
-    return {
-      cache,
-      makeSet: (indices) =>
-        makeSet(
-          keep(pixels.alias()),
-          indices.map((index) => cache.entries[index]),
-        ),
-      close: () => pixels.dispose(),
-    };
-  }
-  throw new SuaveError(
-    'CACHE_BUSY',
-    'cache: expected the cache file to stay while it is opened, got another one each time. Give this run its own --cache DIR.',
-    { exitCode: 1 },
-  );
+  return set;
 }
 
 /**
@@ -100,7 +79,7 @@ export async function decodeImages(
   paths: readonly string[],
   options: DecodeOptions,
   run: DecodeRun = {},
-): Promise<{ images: ImageSet; skipped: SkippedFile[] }> {
+): Promise<{ images: ResidentImages; skipped: SkippedFile[] }> {
   const blocks: Uint8Array[] = [];
   const placements: Placement[] = [];
   const skipped: SkippedFile[] = [];
@@ -130,5 +109,5 @@ export async function decodeImages(
     position += block.length;
   }
   const pixels = keep(fromTypedArray(bytes, [bytes.length], { dtype: 'uint8' }));
-  return { images: makeSet(pixels, placements), skipped };
+  return { images: residentImages(pixels, placements), skipped };
 }

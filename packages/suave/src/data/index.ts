@@ -8,9 +8,16 @@ export {
   loadPlannedData,
 } from './dataset.js';
 export { DecodeError, type DecodeOptions, decodeBytes, decodeFile } from './decode.js';
-export { type DecodeRun, defaultWorkers } from './decode-pool.js';
+export { type DecodeActivity, type DecodeRun, defaultWorkers } from './decode-pool.js';
 export { type EvaluationData, type EvaluationOptions, listImageFiles, loadEvaluationData } from './evaluation-data.js';
-export { decodeImages, type ImageSet } from './image-set.js';
+export {
+  decodeImages,
+  type ImageSet,
+  type PixelReader,
+  type PixelWindow,
+  type ResidentImages,
+  residentImages,
+} from './image-set.js';
 export { balancedIndexList } from './index-list.js';
 export { type DataOptions, type DataPlan, listSkipped, planData } from './plan.js';
 export type { RgbImage } from './resize.js';

@@ -49,8 +49,9 @@ function contentOf(data: LoadedData) {
     Array.from({ length: set?.length ?? 0 }, (_, i) => {
       if (set === null) return [];
       const bytes = set.heights[i] * set.widths[i] * 3;
-      const pixels = scope(() => Buffer.from(set.pixels.narrow(0, set.offsets[i], bytes).data() as Uint8Array));
-      return [name(set.paths[i]), set.heights[i], set.widths[i], pixels.toString('base64')];
+      const { pixels, offsets } = set.read(() => null).window;
+      const content = scope(() => Buffer.from(pixels.narrow(0, offsets[i], bytes).data() as Uint8Array));
+      return [name(set.paths[i]), set.heights[i], set.widths[i], content.toString('base64')];
     }),
   );
   return {

@@ -99,6 +99,7 @@ function packedStore(files: PackedFiles, ranges: readonly FileRange[]): PixelSto
   };
   return {
     root: files.root,
+    fileOf: null,
     stamp(path) {
       const place = locate(path);
       return place === null ? null : files.stamp(place.range.name);
@@ -156,7 +157,7 @@ async function decodeParts(
       reasons: mine.map(() => null),
       bytes,
     });
-    run.onProgress?.(first + mine.length, images.length);
+    run.onProgress?.(first + mine.length, images.length, 'decoding images');
     await new Promise((resume) => setImmediate(resume));
   }
 }

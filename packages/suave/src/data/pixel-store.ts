@@ -18,6 +18,10 @@ export interface FileStamp {
 export interface PixelStore {
   /** Absolute path of the folder or file that holds the pixels; a part of the cache's key. */
   readonly root: string;
+  /**
+   * Absolute path of the file of an image; null where images have no files of their own: a packed set is small and always cached.
+   */
+  readonly fileOf: ((path: string) => string) | null;
   /** The file in which an image lies, now; null when it is gone. */
   stamp(path: string): FileStamp | null;
   /**
@@ -39,23 +43,19 @@ export interface PixelStore {
  * @param root  absolute path
  */
 export function fileStore(root: string): PixelStore {
+  const fileOf = (path: string) => join(root, path);
   return {
     root,
+    fileOf,
     stamp(path) {
-      const stats = statSync(join(root, path), { throwIfNoEntry: false });
+      const stats = statSync(fileOf(path), { throwIfNoEntry: false });
       return stats === undefined ? null : { size: stats.size, mtimeMs: stats.mtimeMs };
     },
     async sizeOf(path) {
-      const { height, width } = await sharp(join(root, path)).metadata();
+      const { height, width } = await sharp(fileOf(path)).metadata();
       return { height, width };
     },
-    decode: (paths, options, take, run) =>
-      decodeAll(
-        paths.map((path) => join(root, path)),
-        options,
-        take,
-        run,
-      ),
+    decode: (paths, options, take, run) => decodeAll(paths.map(fileOf), options, take, run),
   };
 }
 

@@ -69,8 +69,7 @@ export function createSampler(options: SamplerOptions): Sampler {
   const batchSize = Math.min(options.batchSize, count);
   const batchesPerEpoch = Math.floor(count / batchSize);
   const numRows = batchSize * repeats;
-  let orderedEpoch = -1;
-  let order = new Int32Array(0);
+  const orderOf = rememberRecent((epoch) => epochPermutation(seed, stage, stream, epoch, count));
   return {
     batchSize,
     batchesPerEpoch,
@@ -81,11 +80,7 @@ export function createSampler(options: SamplerOptions): Sampler {
     batch(step) {
       const epoch = Math.floor(step / batchesPerEpoch);
       const positionInEpoch = step - epoch * batchesPerEpoch;
-      if (epoch !== orderedEpoch) {
-        order = new Int32Array(epochPermutation(seed, stage, stream, epoch, count));
-        orderedEpoch = epoch;
-      }
-      const rows = order.subarray(positionInEpoch * batchSize, (positionInEpoch + 1) * batchSize);
+      const rows = orderOf(epoch).subarray(positionInEpoch * batchSize, (positionInEpoch + 1) * batchSize);
       const indexOf = typeof images === 'number' ? (row: number) => row : (row: number) => images[row];
       return {
         epoch,
@@ -95,5 +90,15 @@ export function createSampler(options: SamplerOptions): Sampler {
         repeats: Int32Array.from({ length: numRows }, (_, i) => Math.floor(i / batchSize)),
       };
     },
+  };
+}
+
+/** Keeps what was made for the two epochs that were asked for last: near the end of one, batches of the next are asked for ahead. */
+export function rememberRecent<T>(make: (epoch: number) => T): (epoch: number) => T {
+  let recent: { epoch: number; made: T }[] = [];
+  return (epoch) => {
+    const known = recent.find((each) => each.epoch === epoch) ?? { epoch, made: make(epoch) };
+    recent = [known, ...recent.filter((each) => each !== known)].slice(0, 2);
+    return known.made;
   };
 }

@@ -8,7 +8,7 @@
  */
 import { drawKey, epochPermutation } from '../augment/random.js';
 import { DataError } from '../errors.js';
-import type { SampledBatch } from './samplers.js';
+import { rememberRecent, type SampledBatch } from './samplers.js';
 
 /** The support of a step; its rows are class-interleaved: row i is of class `classes[i % numClasses]`. */
 export interface SampledSupport extends SampledBatch {
@@ -69,8 +69,7 @@ export function createSupportSampler(options: SupportSamplerOptions): SupportSam
   const present = [...members.keys()];
   const numClasses = Math.min(options.classes, present.length);
   const stepsPerPass = Math.floor(present.length / numClasses);
-  let orderedPass = -1;
-  let order = new Int32Array(0);
+  const orderOf = rememberRecent((pass) => epochPermutation(seed, stage, 'labeled', pass, present.length));
   return {
     numClasses,
     imagesPerClass,
@@ -79,11 +78,7 @@ export function createSupportSampler(options: SupportSamplerOptions): SupportSam
     batch(step) {
       const pass = Math.floor(step / stepsPerPass);
       const positionInEpoch = step - pass * stepsPerPass;
-      if (pass !== orderedPass) {
-        order = new Int32Array(epochPermutation(seed, stage, 'labeled', pass, present.length));
-        orderedPass = pass;
-      }
-      const chosen = order.subarray(positionInEpoch * numClasses, (positionInEpoch + 1) * numClasses);
+      const chosen = orderOf(pass).subarray(positionInEpoch * numClasses, (positionInEpoch + 1) * numClasses);
       const classes = Int32Array.from(chosen, (position) => present[position]);
       const draws = Array.from(classes, (label) => {
         const own = members.get(label)!;

@@ -68,7 +68,7 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRepo
       exifOrientation: input.exifOrientation,
       workers: options.workers ?? null,
       cache: options.cache ?? null,
-      onProgress: (done, total) => options.onProgress?.('decoding images', done, total),
+      onProgress: (done, total, activity) => options.onProgress?.(activity, done, total),
       ...(options.signal ? { signal: options.signal } : {}),
     });
     try {

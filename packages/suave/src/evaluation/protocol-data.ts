@@ -49,7 +49,7 @@ export async function loadProtocolData(
     exifOrientation: input.exifOrientation,
     cache: options.cache ?? null,
     workers: options.workers ?? null,
-    onProgress: (done, total) => options.onProgress?.('decoding images', done, total),
+    onProgress: (done, total, activity) => options.onProgress?.(activity, done, total),
     ...(options.signal ? { signal: options.signal } : {}),
   });
   const labels = choice === 'all' ? data.hiddenLabels : data.labels;

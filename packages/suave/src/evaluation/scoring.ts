@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { cat, fromTypedArray, keep, noGrad, scope, type Tensor } from '@suave/torch';
 import { evalTransform, type PixelSource } from '../augment/index.js';
+import type { ImageSet, PixelReader } from '../data/index.js';
 import type { CheckpointInput } from '../runs/index.js';
 
 /** How a set is scored. */
@@ -25,32 +26,52 @@ export interface ScoringOptions {
  */
 export async function scoreImages(
   score: (images: Tensor) => Tensor,
-  set: PixelSource,
+  set: Pick<ImageSet, 'read'>,
   indices: Int32Array,
   options: ScoringOptions,
 ): Promise<Tensor> {
   const parts: Tensor[] = [];
   try {
-    for (let start = 0; start < indices.length; start += options.batch) {
+    let done = 0;
+    for await (const { window, chosen } of batchesOf(set, indices, options.batch)) {
       options.signal?.throwIfAborted();
-      const chosen = indices.subarray(start, start + options.batch);
       parts.push(
         noGrad(() =>
           scope(() =>
             keep(
-              score(prepare(set, chosen, options))
+              score(prepare(window, chosen, options))
                 .to('float32')
                 .cpu(),
             ),
           ),
         ),
       );
-      options.onProgress?.(Math.min(indices.length, start + options.batch), indices.length);
+      done += chosen.length;
+      options.onProgress?.(done, indices.length);
       await nextTurn();
     }
     return keep(cat(parts));
   } finally {
     for (const part of parts) part.dispose();
+  }
+}
+
+/** The pixels of one batch after the other; they are there until the next one is asked for. */
+async function* batchesOf(
+  set: Pick<ImageSet, 'read'>,
+  indices: Int32Array,
+  batchSize: number,
+): AsyncGenerator<{ window: PixelReader['window']; chosen: Int32Array }> {
+  const chosenOf = (batch: number) => indices.subarray(batch * batchSize, (batch + 1) * batchSize);
+  const numBatches = Math.ceil(indices.length / batchSize);
+  const reader = set.read((batch) => (batch < numBatches ? chosenOf(batch) : null));
+  try {
+    for (let batch = 0; batch < numBatches; batch++) {
+      await reader.prepare(batch);
+      yield { window: reader.window, chosen: chosenOf(batch) };
+    }
+  } finally {
+    reader.close();
   }
 }
 
@@ -68,18 +89,17 @@ export function prepare(
  * Images with their classes in batches, prepared for a classifier; a batch is freed when the next one is asked for.
  * @param labels  class of every image of the set
  */
-export function* labeledBatches(
-  set: PixelSource,
+export async function* labeledBatches(
+  set: Pick<ImageSet, 'read'>,
   indices: Int32Array,
   labels: Int32Array,
   options: Pick<ScoringOptions, 'input' | 'batch' | 'device'>,
-): Generator<{ images: Tensor; labels: Tensor }> {
-  for (let start = 0; start < indices.length; start += options.batch) {
-    const chosen = indices.subarray(start, start + options.batch);
+): AsyncGenerator<{ images: Tensor; labels: Tensor }> {
+  for await (const { window, chosen } of batchesOf(set, indices, options.batch)) {
     const classes = Int32Array.from(chosen, (index) => labels[index]);
     const batch = noGrad(() =>
       scope(() => ({
-        images: keep(prepare(set, chosen, options)),
+        images: keep(prepare(window, chosen, options)),
         labels: keep(fromTypedArray(classes, [classes.length]).to({ dtype: 'int64', device: options.device })),
       })),
     );

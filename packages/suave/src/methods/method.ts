@@ -101,7 +101,7 @@ export interface Method {
    * Remembers labeled images where `classify` compares with them; called before validation and at the end.
    * @param labeled  batches prepared as for evaluation; a batch is valid until the next one is asked for
    */
-  refreshClassifier?(labeled: Iterable<LabeledImages>): void;
+  refreshClassifier?(labeled: Iterable<LabeledImages> | AsyncIterable<LabeledImages>): Promise<void>;
   /** Everything that a resumed run needs, live tensors by name. */
   state(): Map<string, Tensor>;
   loadState(state: ReadonlyMap<string, Tensor>): void;

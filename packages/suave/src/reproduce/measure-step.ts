@@ -4,7 +4,7 @@
  * the whole batch.
  */
 import { fromTypedArray, keep, noGrad, scope } from '@suave/torch';
-import type { ImageSet, LoadedData } from '../data/index.js';
+import { type LoadedData, residentImages } from '../data/index.js';
 import type { Config, Stage, ViewConfig } from '../recipes/index.js';
 import { createBatches } from '../training/batches.js';
 import { createMethod } from '../training/build-stage.js';
@@ -77,15 +77,10 @@ function syntheticData([height, width]: readonly [number, number], numImages: nu
     values[i] = state >>> 24;
   }
   const pixels = keep(fromTypedArray(values, [values.length]));
-  const images: ImageSet = {
-    length: numImages,
+  const images = residentImages(
     pixels,
-    offsets: Float64Array.from({ length: numImages }, (_, index) => index * bytes),
-    heights: new Int32Array(numImages).fill(height),
-    widths: new Int32Array(numImages).fill(width),
-    paths: Array.from({ length: numImages }, (_, index) => `${index}`),
-    dispose: () => pixels.dispose(),
-  };
+    Array.from({ length: numImages }, (_, index) => ({ path: `${index}`, offset: index * bytes, height, width })),
+  );
   const labels = Int32Array.from({ length: numImages }, (_, index) => index % numClasses);
   return {
     root: '',

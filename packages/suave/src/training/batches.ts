@@ -19,6 +19,7 @@ import {
   createSampler,
   createSupportSampler,
   type LoadedData,
+  type PixelReader,
   type SampledBatch,
   type Sampler,
   type SupportSampler,
@@ -33,14 +34,18 @@ export interface StageBatches {
   readonly imagesPerStep: number;
   /** What the user should know: a batch that was reduced, images that come twice. */
   readonly notes: readonly string[];
-  /** Batch `step`; call inside a scope. `monitored` adds what only metrics need. */
+  /** Waits until the images of a step are there. @throws DataError IMAGES_CHANGED where one cannot be read any more */
+  prepare(step: number): Promise<void>;
+  /** Batch `step`, the one that was prepared; call inside a scope. `monitored` adds what only metrics need. */
   batch(step: number, monitored: boolean): Batch;
+  /** Lets go of images; the batches are of no use afterwards. */
+  close(): void;
 }
 
 type Stream = 'labeled' | 'unlabeled';
 
 /**
- * Makes the batches of stage `index`.
+ * Makes the batches of stage `index`. Call `close` when done.
  * @param data  kept; its images and labels
  */
 export function createBatches(config: Config, index: number, data: LoadedData): StageBatches {
@@ -48,16 +53,25 @@ export function createBatches(config: Config, index: number, data: LoadedData): 
   const labeled = learnsFromLabels(stage) ? new LabeledBatches(config, index, stage, data) : null;
   const unlabeled = stage.method === 'supervised' ? null : new UnlabeledBatches(config, index, stage, data);
   const support = stage.method === 'paws' ? new SupportBatches(config, index, stage, data) : null;
+  const streams = [unlabeled, labeled, support].filter((stream) => stream !== null);
   const leading: Sampler = (unlabeled ?? labeled)!.sampler;
   const own = stage.method === 'supervised' ? stage.stepsPerEpoch : null;
+  const stepsPerEpoch = own ?? leading.batchesPerEpoch;
+  const indicesOf = (step: number): Int32Array | null =>
+    step < stage.epochs * stepsPerEpoch
+      ? Int32Array.from(streams.flatMap(({ sampler }) => [...sampler.batch(step).indices]))
+      : null;
+  const reader = data.train.read(indicesOf);
   return {
-    stepsPerEpoch: own ?? leading.batchesPerEpoch,
+    stepsPerEpoch,
     imagesPerStep: leading.batchSize,
-    notes: [unlabeled, labeled, support].flatMap((stream) => stream?.sampler.note ?? []),
+    notes: streams.flatMap(({ sampler }) => sampler.note ?? []),
+    prepare: (step) => reader.prepare(step),
     batch: (step, monitored) => ({
-      labeled: (labeled ?? support)?.batch(step) ?? null,
-      unlabeled: unlabeled?.batch(step, monitored) ?? null,
+      labeled: (labeled ?? support)?.batch(step, reader) ?? null,
+      unlabeled: unlabeled?.batch(step, reader, monitored) ?? null,
     }),
+    close: () => reader.close(),
   };
 }
 
@@ -87,14 +101,13 @@ abstract class StreamBatches {
   }
 
   /** View number `view` of the images of a batch, float32 [B, 3, size, size] on the device. */
-  protected cut(kind: ViewConfig, sampled: SampledBatch, view: number): Tensor {
+  protected cut(kind: ViewConfig, { window }: PixelReader, sampled: SampledBatch, view: number): Tensor {
     const { count: _count, normalization, ...rest } = kind;
     const spec: ViewSpec = { ...rest, ...(normalization ?? this.config.normalization) };
-    const { train } = this.data;
     const { seed, device } = this.config;
     const { epochs, repeats, indices } = sampled;
     const key = { seed, stage: this.#stage, stream: this.#stream, epochs, repeats, view };
-    return applyViews(train, indices, drawViews(spec, train, indices, key), spec, { device });
+    return applyViews(window, indices, drawViews(spec, window, indices, key), spec, { device });
   }
 
   /** How pair `pair` of a batch is mixed; keyed by the position of the batch in its epoch. */
@@ -121,10 +134,10 @@ class LabeledBatches extends StreamBatches {
     this.#stage = stage;
   }
 
-  batch(step: number): Batch['labeled'] {
+  batch(step: number, reader: PixelReader): Batch['labeled'] {
     const { views, mixing } = this.#stage;
     const sampled = this.sampler.batch(step);
-    const images = this.cut(views.labeled, sampled, 0);
+    const images = this.cut(views.labeled, reader, sampled, 0);
     const labels = Int32Array.from(sampled.indices, (image) => this.data.labels[image]);
     const options = { numClasses: this.data.classes.length };
     if (mixing.labeled === 'none') {
@@ -153,11 +166,11 @@ class SupportBatches extends StreamBatches {
     });
   }
 
-  batch(step: number): Batch['labeled'] {
+  batch(step: number, reader: PixelReader): Batch['labeled'] {
     const { batch, views, labelSmoothing } = this.#stage;
     const { numClasses, imagesPerClass } = this.sampler;
     const sampled = this.sampler.batch(step);
-    const cut = Array.from({ length: batch.supportViews }, (_, view) => this.cut(views.support, sampled, view));
+    const cut = Array.from({ length: batch.supportViews }, (_, view) => this.cut(views.support, reader, sampled, view));
     const layout = { numClasses, imagesPerClass, smoothing: labelSmoothing };
     const targets = supportLabels(layout, { device: this.config.device }).repeat([cut.length, 1]);
     return { images: cat(cut), targets, numOriginal: targets.shape[0] };
@@ -180,9 +193,9 @@ class UnlabeledBatches extends StreamBatches {
     this.#hasAllLabels = data.hiddenLabels.every((label) => label >= 0);
   }
 
-  batch(step: number, monitored: boolean): Batch['unlabeled'] {
+  batch(step: number, reader: PixelReader, monitored: boolean): Batch['unlabeled'] {
     const sampled = this.sampler.batch(step);
-    const cut = this.#kinds.map((kind, view) => this.cut(kind, sampled, view));
+    const cut = this.#kinds.map((kind, view) => this.cut(kind, reader, sampled, view));
     const hiddenLabels = monitored && this.#hasAllLabels ? this.#hiddenLabels(sampled) : null;
     if (this.#stage.method !== 'suave' || this.#stage.mixing.unlabeled === 'none') {
       return { views: cut, mixedPositions: [], mixedLambdas: [], hiddenLabels };

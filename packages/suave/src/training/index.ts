@@ -65,7 +65,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     exifOrientation: config.data.exifOrientation,
     cache: config.data.cache,
     workers: config.data.workers,
-    onProgress: (done, total) => events.progress?.('decoding images', done, total),
+    onProgress: (done, total, activity) => events.progress?.(activity, done, total),
     ...(signal === null ? {} : { signal }),
   });
   try {

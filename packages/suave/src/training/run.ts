@@ -21,7 +21,7 @@ import {
   writeEnvironment,
 } from '../runs/index.js';
 import { suaveVersion } from '../version.js';
-import { createBatches } from './batches.js';
+import { createBatches, type StageBatches } from './batches.js';
 import { createMethod, describeModel } from './build-stage.js';
 import { readCheckpoint, rewriteMetadata } from './checkpoints.js';
 import { createCollapseDetector } from './collapse.js';
@@ -215,6 +215,7 @@ class RunningStage {
   readonly index: number;
   /** Set when the run is done: goes into the last checkpoint. */
   finished: { probabilityTemperature: number } | null = null;
+  readonly #batches: StageBatches;
   #isReleased = false;
 
   constructor(
@@ -228,6 +229,7 @@ class RunningStage {
     const { config, data, events, signal } = request;
     const stage = config.stages[index];
     const batches = createBatches(config, index, data);
+    this.#batches = batches;
     for (const note of batches.notes) events.note?.(`stage ${stage.name}: ${note}`);
     const { stepsPerEpoch } = batches;
     const totalSteps = stepsPerEpoch * stage.epochs;
@@ -279,10 +281,11 @@ class RunningStage {
         optimizer,
         device: config.device,
         precision: config.precision,
+        prepare: (step) => batches.prepare(step),
         batch: (step, monitored) => batches.batch(step, monitored),
         groupSettings: (step) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps }),
         torchSeed: (step) => torchSeed(config.seed, index, step),
-        refreshClassifier: () =>
+        refreshClassifier: async () =>
           method.refreshClassifier?.(
             labeledBatches(data.train, data.labeledIndices, data.labels, scoringOptions(config)),
           ),
@@ -310,6 +313,7 @@ class RunningStage {
   }
 
   dispose(): void {
+    this.#batches.close();
     this.trainer.dispose();
     if (!this.#isReleased) this.method.dispose();
   }

@@ -24,12 +24,14 @@ export interface StageParts {
   readonly optimizer: optim.Optimizer;
   readonly device: string;
   readonly precision: StepParts['precision'];
+  /** Waits until the images of a step are there; called before the step. */
+  prepare(step: number): Promise<void>;
   /** Batch t, a pure function of t; `monitored` tells whether metrics will be read. Called inside a scope. */
   batch(step: number, monitored: boolean): Batch;
   groupSettings: StepParts['groupSettings'];
   torchSeed(step: number): number;
   /** Lets a method that compares with labeled images look at them with the current weights; called at the end of an epoch. */
-  refreshClassifier(): void;
+  refreshClassifier(): Promise<void>;
   /** Scores of the hold-out, [N, K] float32 on the CPU, kept; null where there is none or the method names no classes. */
   validate: (() => Promise<Tensor>) | null;
   readonly validationLabels: Int32Array;
@@ -128,7 +130,7 @@ export class StageTrainer {
   /**
    * Trains until the stage is done or a stop is asked for; a checkpoint of the last state is on the disk in both cases.
    * @returns  whether the stage is done
-   * @throws TrainingError `NOT_FINITE` when the loss is no number any more
+   * @throws TrainingError `NOT_FINITE` when the loss is no number any more; DataError when an image cannot be read any more
    */
   async run(): Promise<'done' | 'interrupted'> {
     const { events, signal } = this.#around;
@@ -137,6 +139,7 @@ export class StageTrainer {
     this.#checkpointAt = performance.now();
     method.train();
     while (this.#step < this.totalSteps) {
+      await this.#prepare();
       this.#oneStep();
       const epochEnds = this.#step % stepsPerEpoch === 0;
       if (epochEnds || this.#isLogged(this.#step)) await this.#log(epochEnds);
@@ -144,11 +147,25 @@ export class StageTrainer {
       if (epochEnds || isDue || signal?.aborted) this.checkpoint();
       await nextTurn();
       if (signal?.aborted) {
-        if (this.#step > this.#checkpointedStep) this.checkpoint();
+        this.#keepProgress();
         return 'interrupted';
       }
     }
     return 'done';
+  }
+
+  /** Gets the images of the next step; where that fails, what was learned so far is kept for a resume. */
+  async #prepare(): Promise<void> {
+    try {
+      await this.#parts.prepare(this.#step);
+    } catch (error) {
+      if (this.#step > 0) this.#keepProgress();
+      throw error;
+    }
+  }
+
+  #keepProgress(): void {
+    if (this.#step > this.#checkpointedStep) this.checkpoint();
   }
 
   #isLogged(stepsDone: number): boolean {
@@ -197,7 +214,7 @@ export class StageTrainer {
       lr: groupSettings(step - 1)[0].lr,
       ...method.schedules(progress),
     };
-    if (epochEnds) this.#parts.refreshClassifier();
+    if (epochEnds) await this.#parts.refreshClassifier();
     if (epochEnds && this.#parts.validate !== null) {
       const score = await this.validation();
       this.#score = { top1: score.top1, top5: score.top5, loss: score.loss, epoch: epoch + 1 };

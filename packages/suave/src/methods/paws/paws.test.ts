@@ -40,8 +40,9 @@ function batch(seed: number): Batch {
 function* labeledImages(): Generator<LabeledImages> {
   for (const labels of [[0, 2, 2], [1]]) {
     manualSeed(labels.length);
-    const images = rand([labels.length, 3, 12, 12]);
-    yield { images, labels: tensor(labels, { dtype: 'int64' }) };
+    using images = rand([labels.length, 3, 12, 12]);
+    using classes = tensor(labels, { dtype: 'int64' });
+    yield { images, labels: classes };
   }
 }
 
@@ -131,22 +132,23 @@ describe('a PAWS step', () => {
     method.dispose();
   });
 
-  test('leaves the number of live tensors flat', () => {
+  test('leaves the number of live tensors flat', async () => {
     const method = new Paws({ model: classifier() });
     const groups = method.parameterGroups().map(({ parameters, excluded }) => ({
       params: parameters,
       ...(excluded === undefined ? {} : { excluded }),
     }));
     const optimizer = new optim.LARS(groups, { lr: 0.1, form: 'paws' });
-    const counts = [0, 1, 2, 3].map((step) => {
+    const counts: number[] = [];
+    for (const step of [0, 1, 2, 3]) {
       scope(() => {
         method.step(batch(step), progress).loss.backward();
         optimizer.step();
         optimizer.zeroGrad();
       });
-      scope(() => method.refreshClassifier(labeledImages()));
-      return liveTensors().count;
-    });
+      await method.refreshClassifier(labeledImages());
+      counts.push(liveTensors().count);
+    }
     expect(new Set(counts.slice(1)).size).toBe(1);
     optimizer.dispose();
     method.dispose();
@@ -181,20 +183,20 @@ describe('parameter groups', () => {
 });
 
 describe('the classifier', () => {
-  test('says that it has nothing to compare with', () => {
+  test('says that it has nothing to compare with', async () => {
     const method = new Paws({ model: classifier() });
     expect(() => scope(() => method.classify(rand([1, 3, 12, 12])))).toThrow(
       expect.objectContaining({ code: 'CHECKPOINT_WITHOUT_SUPPORT' }),
     );
-    expect(() => method.refreshClassifier([])).toThrow(/expected labeled images, got none/);
+    await expect(method.refreshClassifier([])).rejects.toThrow(/expected labeled images, got none/);
     method.dispose();
   });
 
-  test('travels in the state, whatever its size; without one, the state is the plain network', () => {
+  test('travels in the state, whatever its size; without one, the state is the plain network', async () => {
     const method = new Paws({ model: classifier() });
     const plain = [...method.state().keys()];
     method.train();
-    scope(() => method.refreshClassifier(labeledImages()));
+    await method.refreshClassifier(labeledImages());
     expect(method.model.training).toBe(true);
     expect([...method.state().keys()].slice(plain.length)).toEqual([
       'model.support.embeddings',

@@ -91,10 +91,10 @@ export class Paws implements Method {
   }
 
   /** Embeds all labeled images in eval mode: the bank that `classify` compares with. */
-  refreshClassifier(labeled: Iterable<LabeledImages>): void {
+  async refreshClassifier(labeled: Iterable<LabeledImages> | AsyncIterable<LabeledImages>): Promise<void> {
     const parts: { embeddings: Tensor; labels: Tensor }[] = [];
     try {
-      for (const { images, labels } of labeled) {
+      for await (const { images, labels } of labeled) {
         const embeddings = keep(scoreInEvalMode(this.model, () => this.model.embed(images)));
         parts.push({ embeddings, labels: keep(noGrad(() => labels.clone())) });
       }
