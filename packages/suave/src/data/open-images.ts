@@ -1,5 +1,6 @@
 /** @file Opens the images of DATA: mapped from the cache, or, at full size, decoded anew each time a batch needs them. */
 import { statSync } from 'node:fs';
+import { totalmem } from 'node:os';
 import { fromFile, keep, type Tensor } from '@suave/torch';
 import { SuaveError } from '../errors.js';
 import { type CacheRequest, type ImageCache, openImageCache } from './cache.js';
@@ -9,7 +10,10 @@ import { ImageStream, StreamSource } from './image-stream.js';
 
 /** The images that were asked for. */
 export interface OpenImagesRequest extends CacheRequest {
-  /** MiB of decoded images that a reader may hold ahead of the current batch, where images are decoded anew. */
+  /**
+   * MiB of decoded images that a reader may hold ahead of the current batch, where images are decoded anew; a quarter of the memory
+   * unless said. It holds three batches at most.
+   */
   readonly aheadMiB?: number;
 }
 
@@ -22,8 +26,11 @@ export interface OpenedImages {
   close(): void;
 }
 
-/** Three steps of a batch of 512 photos of usual size. */
-const defaultAheadMiB = 1024;
+/** A quarter of the memory: a reader never takes more than three batches need. */
+function defaultAheadMiB(): number {
+  const limit = process.constrainedMemory();
+  return Math.min(totalmem(), limit > 0 ? limit : Number.POSITIVE_INFINITY) / 4 / 2 ** 20;
+}
 
 /**
  * Opens images, after decoding (or, without a cache side, measuring) what the cache does not know yet.
@@ -37,7 +44,7 @@ export async function openImages(request: OpenImagesRequest): Promise<OpenedImag
     fileOf: store.fileOf,
     options: { cacheSide, exifOrientation },
     workers: checkWorkers(request.workers),
-    aheadBytes: (request.aheadMiB ?? defaultAheadMiB) * 2 ** 20,
+    aheadBytes: (request.aheadMiB ?? defaultAheadMiB()) * 2 ** 20,
   });
   return {
     cache,
