@@ -76,6 +76,11 @@ describe('all options of Suave together', () => {
       }
       expect(line.momentum_encoder).toBe(0.9);
     }
+    const validated = metrics.filter((line) => line.val_top1 !== undefined);
+    expect(validated).toHaveLength(3);
+    // In the first epoch the prototypes are frozen, so of length 1.
+    expect(validated[0].val_top1_normalized).toBe(validated[0].val_top1);
+    for (const line of validated) expect(line.val_top1_normalized).toBeGreaterThanOrEqual(0);
   });
 
   it('holds prototypes still for an epoch and the trunk for two, and keeps queue and momentum encoder', () => {

@@ -97,6 +97,8 @@ export interface Method {
   schedules(progress: Progress): Record<string, number>;
   /** Scores [N, K] of images in eval mode, without gradient; the mode is restored. */
   classify(images: Tensor): Tensor;
+  /** Lengths [K] of the prototypes behind the columns of `classify`'s scores, which training takes as 1, where there are such. */
+  prototypeLengths?(): Tensor;
   /**
    * Remembers labeled images where `classify` compares with them; called before validation and at the end.
    * @param labeled  batches prepared as for evaluation; a batch is valid until the next one is asked for

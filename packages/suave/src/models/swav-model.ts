@@ -50,6 +50,8 @@ export interface PrototypeNetwork extends nn.Module {
   prototypeLogits(embeddings: Tensor): Tensor[];
   /** Scales the prototypes to unit length, in place, outside autograd. */
   normalizePrototypes_(): void;
+  /** Prototypes [K, D] of each layer, live. */
+  readonly prototypeWeights: readonly Tensor[];
 }
 
 /** Options of `SwavModel`; defaults are the paper's. */
@@ -124,6 +126,10 @@ export class SwavModel extends BackboneModel implements PrototypeNetwork {
 
   get prototypeCounts(): readonly number[] {
     return this.#prototypeLayers.map((layer) => layer.outFeatures);
+  }
+
+  get prototypeWeights(): readonly Tensor[] {
+    return this.#prototypeLayers.map((layer) => layer.weight);
   }
 
   get hasEnsembleHead(): boolean {

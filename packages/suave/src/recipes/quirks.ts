@@ -165,7 +165,7 @@ export const settledQuirks: readonly SettledQuirk[] = [
   {
     id: 'Q6',
     what: 'validation uses prototypes that are not normalised again',
-    reason: 'kept in both presets: accuracies are those of the raw rows',
+    reason: 'kept in both presets: accuracies are those of the raw rows; `val_top1_normalized` is logged beside them',
   },
   {
     id: 'Q7',

@@ -221,6 +221,7 @@ export class StageTrainer {
       record.val_top1 = score.top1;
       record.val_top5 = score.top5;
       record.val_loss = score.loss;
+      Object.assign(record, this.#normalizedTop1());
     }
     this.#around.metrics.append(record);
     this.#around.events.metrics?.(record);
@@ -247,6 +248,19 @@ export class StageTrainer {
     this.#scores?.dispose();
     this.#scores = await this.#parts.validate!();
     return scoreOf(this.#scores, this.#parts.validationLabels, this.#parts.method.temperature);
+  }
+
+  /**
+   * Accuracy with prototypes of length 1. They are normalised at the start of a step, so that validation, as published, sees them
+   * slightly longer or shorter (specification 12, Q6).
+   */
+  #normalizedTop1(): { val_top1_normalized?: number } {
+    const { method, validationLabels } = this.#parts;
+    return scope(() => {
+      const lengths = method.prototypeLengths?.().to('float32').cpu();
+      if (lengths === undefined) return {};
+      return { val_top1_normalized: scoreOf(this.#scores!.div(lengths), validationLabels, method.temperature).top1 };
+    });
   }
 
   /** Scores [N, K] of the hold-out with the weights of the last epoch's end; null without a hold-out. Owned by the trainer. */

@@ -3,7 +3,7 @@
  * assignments supervise the unlabeled views, labels the labeled rows.
  * Shapes: L' labeled rows, B unlabeled images, V views and M mixed views of each, K classes, P = K + n prototypes (n = 0).
  */
-import { scope, type Tensor } from '@suave/torch';
+import { linalgVectorNorm, noGrad, scope, type Tensor } from '@suave/torch';
 import { ConfigError } from '../../errors.js';
 import { labeledAndUnlabeled, splitViews } from '../batch-parts.js';
 import { ClusterWatch } from '../cluster-watch.js';
@@ -116,6 +116,12 @@ export class Suave extends PrototypeMethod {
       }
       return { loss: weightedSum(losses, weights), terms };
     });
+  }
+
+  prototypeLengths(): Tensor {
+    return noGrad(() =>
+      scope(() => linalgVectorNorm(this.model.prototypeWeights[0].narrow(0, 0, this.#numClasses), { dim: [1] })),
+    );
   }
 
   override classify(images: Tensor): Tensor {
