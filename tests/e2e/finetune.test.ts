@@ -37,7 +37,7 @@ describe('suave finetune', () => {
   it("goes on with the run's own method, shortened, on its labels and hold-out", async () => {
     const out = place.path('fine');
     const outcome = await place.run(['finetune', photos, '--from', run, '--out', out, '--threads', '1', '--json']);
-    expect(outcome.stderr).not.toMatch(/warning/);
+    expect(outcome.stderr).not.toMatch(/warning|hold-out:/);
     expect(outcome.status).toBe(0);
     expect(JSON.parse(outcome.stdout)).toMatchObject({ images: 7, top5: 1 });
     const config = configOf(out);
@@ -59,6 +59,14 @@ describe('suave finetune', () => {
     const again = await place.run(['finetune', photos, '--from', run, '--out', out, '--threads', '1', '--resume']);
     expect(again.status).toBe(0);
     expect(again.stdout).toMatch(/finished, nothing to do/);
+  });
+
+  it('says that other images are set aside where the seed is another one', async () => {
+    const out = place.path('other-seed');
+    const args = ['finetune', photos, '--from', run, '--out', out, '--threads', '1', '--seed', '5'];
+    const outcome = await place.run(args);
+    expect(outcome.status).toBe(0);
+    expect(outcome.stderr).toMatch(/hold-out: seed is given, so other images are set aside/);
   });
 
   it('probes the frozen backbone with a recipe, on the architecture and the images of the checkpoint', async () => {

@@ -19,6 +19,8 @@ export interface FinetuneRequest extends Omit<TrainRequest, 'base'> {
 }
 
 const labelPaths = ['data.labels', 'data.labelsPerClass', 'data.labelFraction'];
+/** Settings that choose which images are set aside. */
+const holdoutPaths = ['seed', 'data.holdout', 'data.labels'];
 
 /**
  * The training run that fine-tunes a checkpoint: without a recipe, the run's own last stage, shortened (`fineTuned`); with one, that recipe on
@@ -33,7 +35,7 @@ export function finetuneRequest({ from, checkpoint, ...request }: FinetuneReques
   if (request.recipe !== null) {
     const inherited = inheritedSettings(metadata ?? releasedModel(file), request.recipe);
     const overrides = [...inherited, ...dataSettings(stored, request), init, ...request.overrides];
-    return { ...request, overrides };
+    return { ...request, ...holdoutNote(stored, request), overrides };
   }
   if (stored === null) {
     throw new CheckpointError(
@@ -42,7 +44,12 @@ export function finetuneRequest({ from, checkpoint, ...request }: FinetuneReques
     );
   }
   const base = withoutData(fineTuned(stored));
-  return { ...request, base, overrides: [...dataSettings(stored, request), init, ...request.overrides] };
+  return {
+    ...request,
+    ...holdoutNote(stored, request),
+    base,
+    overrides: [...dataSettings(stored, request), init, ...request.overrides],
+  };
 }
 
 /** A configuration that knows no data yet. */
@@ -109,6 +116,16 @@ function dataSettings(stored: Config | null, { data, overrides }: Omit<TrainRequ
     'data.holdout': holdout,
     seed: stored.seed,
   });
+}
+
+/** On the earlier run's own data, a word of warning where other images are set aside than there. */
+function holdoutNote(stored: Config | null, { data, overrides }: Omit<TrainRequest, 'base'>): { holdoutNote?: string } {
+  if (stored === null || !isSameFolder(stored.data.path, data)) return {};
+  const changed = overrides.find(({ path }) => holdoutPaths.includes(path));
+  if (changed === undefined) return {};
+  return {
+    holdoutNote: `hold-out: ${changed.path} is given, so other images are set aside than in the run that this one starts from, which has trained on some of them; leave it out for an honest accuracy`,
+  };
 }
 
 function isSameFolder(a: string, b: string): boolean {

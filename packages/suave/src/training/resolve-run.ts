@@ -38,6 +38,8 @@ export interface TrainRequest {
   base?: Config;
   /** Devices to adapt batches and learning rates to, by the rule of the recipe; null or absent leaves them. */
   scale?: number | null;
+  /** What to tell the user where the images to validate on are set aside anew, and not a folder of their own. */
+  holdoutNote?: string;
 }
 
 /** A run that may start: nothing of it is on the disk yet, or all of it is. */
@@ -95,7 +97,13 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
     config,
     plan,
     isResumed: false,
-    notes: [...resolved.notes, ...initNotes(resolved.config, config), ...classNotes, ...fitted.notes],
+    notes: [
+      ...resolved.notes,
+      ...initNotes(resolved.config, config),
+      ...classNotes,
+      ...fitted.notes,
+      ...(request.holdoutNote !== undefined && plan.valSource === 'hold-out' ? [request.holdoutNote] : []),
+    ],
   };
 }
 
