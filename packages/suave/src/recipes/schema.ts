@@ -46,7 +46,7 @@ export const configSchema = z.strictObject({
     holdout: z.number().gt(0).lt(1).describe('fraction set aside for validation where there is no val folder'),
     cacheSide: z
       .union([z.int().min(8), z.literal('none')])
-      .describe('shorter side of cached images, pixels; none decodes at full size'),
+      .describe('shorter side of cached images, pixels; none decodes every image anew, at full size'),
     exifOrientation: z.enum(['apply', 'ignore']).describe('whether the orientation tag of photos is obeyed'),
     cache: z.string().nullable().describe('folder of the decoded images; null is the user cache folder'),
     workers: z.int().min(0).max(256).describe('threads that decode images'),
