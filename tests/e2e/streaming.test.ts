@@ -40,7 +40,7 @@ function expectSameRun(out: string): void {
 }
 
 beforeAll(async () => {
-  recipe = place.write('tiny.yaml', tinyRecipe.replace('epochs: 2\n    batch', 'epochs: 4\n    batch'));
+  recipe = place.write('tiny.yaml', tinyRecipe.replace('epochs: 2\n    batch', 'epochs: 9\n    batch'));
   photos = await writePhotos();
   // No image is as large: the cache holds all of them at full size.
   const cached = await train('cached', '--set', 'data.cacheSide=4096');

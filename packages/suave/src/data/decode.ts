@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
-import { kindByContent } from './image-kind.js';
+import { type ImageKind, kindByContent } from './image-kind.js';
 import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
 import { orient, type RgbImage, reducedSize, resizeBilinear } from './resize.js';
 
@@ -66,12 +66,17 @@ export async function decodeBytes(bytes: Buffer, options: DecodeOptions): Promis
     const { height, width } = coarse === null ? image : (header as JpegHeader);
     const size = reducedSize(height, width, options.cacheSide);
     const reduced = resizeBilinear(image, size.height, size.width);
-    const mayTurn = kind === 'jpeg' ? header?.hasExif : bytes.includes(kind === 'png' ? 'eXIf' : 'EXIF');
-    if (options.exifOrientation === 'ignore' || !mayTurn) return reduced;
+    const hasExif = header === null ? containsExif(bytes, kind) : header.hasExif;
+    if (options.exifOrientation === 'ignore' || !hasExif) return reduced;
     return orient(reduced, (await sharp(bytes).metadata()).orientation ?? 1);
   } catch (cause) {
     throw new DecodeError(reasonOf(cause), { cause });
   }
+}
+
+/** Whether a PNG or WebP file may have an EXIF block; other ways to store an orientation are not obeyed. */
+export function containsExif(bytes: Buffer, kind: ImageKind): boolean {
+  return bytes.includes(kind === 'png' ? 'eXIf' : 'EXIF');
 }
 
 /**

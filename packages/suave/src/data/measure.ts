@@ -1,9 +1,10 @@
 /** @file The size that a file has when it is decoded, read from its header; files that look damaged are decoded to make sure. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import sharp from 'sharp';
-import { DecodeError, type DecodeOptions, decodeFile } from './decode.js';
+import { readExactly } from './cache-file.js';
+import { containsExif, type DecodeOptions, decodeFile } from './decode.js';
 import { type ImageKind, kindByContent } from './image-kind.js';
-import { readJpegHeader } from './jpeg-header.js';
+import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
 
 /** Pixels. */
 export interface ImageSize {
@@ -27,46 +28,51 @@ export async function measureFile(
   return { height, width };
 }
 
+/** Null where only decoding can tell. */
 async function sizeByHeader(
   path: string,
   exifOrientation: DecodeOptions['exifOrientation'],
 ): Promise<ImageSize | null> {
-  const kind = kindOfWhole(path);
-  if (kind === null) return null;
+  const whole = lookAt(path);
+  if (whole === null) return null;
   const metadata = await sharp(path)
     .metadata()
     .catch(() => null);
   if (metadata === null || !(metadata.height > 0 && metadata.width > 0)) return null;
   const { height, width, orientation = 1 } = metadata;
-  if (orientation < 5 || exifOrientation === 'ignore' || !isObeyed(kind, path)) return { height, width };
-  return { height: width, width: height };
-}
-
-/** Whether decoding sees the orientation that the library has found. */
-function isObeyed(kind: ImageKind, path: string): boolean {
-  return kind !== 'jpeg' || readJpegHeader(readFileSync(path))?.hasExif === true;
+  if (orientation < 5 || exifOrientation === 'ignore') return { height, width };
+  const { kind, header } = whole;
+  const hasExif = header === null ? containsExif(readFileSync(path), kind) : header.hasExif;
+  return hasExif ? { height: width, width: height } : { height, width };
 }
 
 const endOfPng = Buffer.from('0000000049454e44ae426082', 'hex');
 const endOfJpeg = Buffer.from('ffd9', 'hex');
+const tailBytes = endOfPng.length;
 
-/** The format of a file that begins and ends as that format does; null for every other one. */
-function kindOfWhole(path: string): ImageKind | null {
+/** Where the headers of a JPEG end, but for large color profiles and previews. */
+const headBytes = 2 ** 16;
+
+/** The format of a file that begins and ends as that format does, and the header of a JPEG; null for every other file. */
+function lookAt(path: string): { kind: ImageKind; header: JpegHeader | null } | null {
   let file: number;
   try {
     file = openSync(path, 'r');
-  } catch (cause) {
-    throw new DecodeError(`cannot be opened (${(cause as NodeJS.ErrnoException).code ?? 'unknown reason'})`, { cause });
+  } catch {
+    return null;
   }
   try {
     const { size } = fstatSync(file);
-    const head = Buffer.alloc(12);
-    const tail = Buffer.alloc(12);
-    if (readSync(file, head, 0, 12, 0) < 12 || readSync(file, tail, 0, 12, size - 12) < 12) return null;
+    const head = readExactly(file, 0, Math.min(size, headBytes));
+    const tail = readExactly(file, size - tailBytes, tailBytes);
+    if (head === null || tail === null) return null;
     const kind = kindByContent(head);
-    if (kind === 'jpeg') return tail.subarray(10).equals(endOfJpeg) ? kind : null;
-    if (kind === 'png') return tail.equals(endOfPng) ? kind : null;
-    return kind === 'webp' && head.readUInt32LE(4) + 8 <= size ? kind : null;
+    if (kind === 'jpeg') {
+      const header = readJpegHeader(head);
+      return header !== null && tail.subarray(-endOfJpeg.length).equals(endOfJpeg) ? { kind, header } : null;
+    }
+    const isWhole = kind === 'png' ? tail.equals(endOfPng) : kind === 'webp' && head.readUInt32LE(4) + 8 <= size;
+    return kind !== null && isWhole ? { kind, header: null } : null;
   } catch {
     return null;
   } finally {
