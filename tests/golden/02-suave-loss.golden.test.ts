@@ -30,6 +30,10 @@ class GivenNetwork extends nn.Module implements PrototypeNetwork {
     return [this.prototypes.outFeatures];
   }
 
+  get prototypeWeights(): Tensor[] {
+    return [this.prototypes.weight];
+  }
+
   get hasEnsembleHead(): boolean {
     return this.#ensemble;
   }

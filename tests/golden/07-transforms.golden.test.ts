@@ -105,7 +105,7 @@ function checkEvaluation(golden: GoldenCase, path: 'native' | 'tensor'): void {
 }
 
 goldenGroup('07', [
-  { when: (golden) => golden.id.startsWith('decode_'), skip: 'image decoding is tested in 07-decode.golden.test.ts' },
+  { when: (golden) => golden.names('input').includes('file_bytes'), testedIn: '07-decode.golden.test.ts' },
   {
     when: (golden) => golden.names('input').includes('img0'),
     run: (golden) =>

@@ -1,6 +1,5 @@
 /**
- * @file The golden harness: reads `manifest.json` of a golden folder and turns every case into a test, or into a
- * skipped test that says why. Another folder of the same form, with other numbers and cases, must pass as well:
+ * @file The golden harness: reads `manifest.json` of a golden folder and turns every case into a test. Another folder of the same form, with other numbers and cases, must pass as well:
  * set SUAVE_GOLDEN to it. So handlers choose cases by group, parameters and tensors, not by a list of names.
  */
 import { readFileSync } from 'node:fs';
@@ -249,21 +248,21 @@ export function casesOf(group: string): GoldenCase[] {
 export interface Handler {
   readonly when: (golden: GoldenCase) => boolean;
   readonly run?: (golden: GoldenCase) => void | Promise<void>;
-  readonly variants?: (golden: GoldenCase) => Record<string, (() => void | Promise<void>) | { readonly skip: string }>;
+  readonly variants?: (golden: GoldenCase) => Record<string, () => void | Promise<void>>;
 }
 
-/** Cases that are not checked yet, with the reason that the report shows. */
-export interface Skip {
+/** Cases of a group that another file tests. */
+export interface Elsewhere {
   readonly when: (golden: GoldenCase) => boolean;
-  /** As "belongs to a later issue: k-NN evaluation". */
-  readonly skip: string;
+  /** The file. */
+  readonly testedIn: string;
 }
 
 /**
  * Makes a test of every case of a group: the first handler whose `when` holds decides. A case that no handler
  * knows fails, so that nothing in a golden folder is passed over in silence.
  */
-export function goldenGroup(group: string, handlers: readonly (Handler | Skip)[], timeoutMs = 600_000): void {
+export function goldenGroup(group: string, handlers: readonly (Handler | Elsewhere)[], timeoutMs = 600_000): void {
   describe(`golden ${group}`, () => {
     const cases = casesOf(group);
     if (cases.length === 0) test.skip('no case of this group in the golden folder', () => {});
@@ -273,15 +272,12 @@ export function goldenGroup(group: string, handlers: readonly (Handler | Skip)[]
         test(golden.id, () => {
           throw new Error(`${golden.id}: no handler knows this case of ${golden.group} ("${golden.entry.checks}").`);
         });
-      } else if ('skip' in handler) {
-        test(golden.id, (context) => context.skip(handler.skip));
-      } else {
+      } else if (!('testedIn' in handler)) {
         const variants = handler.variants?.(golden) ?? {};
         if (handler.run) variants[''] = () => handler.run!(golden);
         for (const [name, body] of Object.entries(variants)) {
           const title = name ? `${golden.id} (${name})` : golden.id;
-          if (typeof body === 'function') test(title, async () => body(), timeoutMs);
-          else test(title, (context) => context.skip(body.skip));
+          test(title, async () => body(), timeoutMs);
         }
       }
     }
