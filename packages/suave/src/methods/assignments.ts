@@ -2,7 +2,7 @@
  * @file Soft assignments of the assignment crops: optional queue in front, Sinkhorn-Knopp, last B rows.
  * Shapes: B images, D embedding, K prototypes, R queue rows.
  */
-import { type Collective, cat, keep, noGrad, scope, type Tensor, tensor } from '@suave/torch';
+import { type Collective, cat, keep, noGrad, scope, softmax, type Tensor, tensor } from '@suave/torch';
 import { atLeastFloat32 } from '../models/index.js';
 import { AutomaticEpsilon, automaticEpsilonKey } from './automatic-epsilon.js';
 import { AssignmentQueue, queueRows } from './queue.js';
@@ -10,7 +10,9 @@ import { type SinkhornOptions, sinkhornKnopp } from './sinkhorn.js';
 
 /** How assignments are made; defaults are the paper's. */
 export interface AssignmentOptions {
-  /** ε of Sinkhorn-Knopp; `auto` keeps the entropy of the assignments (`AutomaticEpsilon`). Default 0.05. */
+  /** T of the predictions. Default 0.1. */
+  readonly temperature?: number;
+  /** ε of Sinkhorn-Knopp; `auto` keeps assignments sharper than the predictions (`AutomaticEpsilon`). Default 0.05. */
   readonly epsilon?: number | 'auto';
   /** Rounds of Sinkhorn-Knopp. Default 3. */
   readonly sinkhornIterations?: number;
@@ -43,6 +45,7 @@ export class Assigner {
   constructor(options: AssignmentOptions) {
     this.#options = {
       prior: options.prior ?? null,
+      temperature: options.temperature ?? 0.1,
       epsilon: options.epsilon ?? 0.05,
       sinkhornIterations: options.sinkhornIterations ?? 3,
       queueLength: options.queueLength ?? 0,
@@ -83,10 +86,18 @@ export class Assigner {
           }),
         );
         queue?.push(embeddings);
-        this.#automatic?.follow(assignments.flat());
+        this.#automatic?.follow(
+          assignments.flat(),
+          scores.flat().map((each) => this.#predictions(each)),
+        );
         return assignments;
       }),
     );
+  }
+
+  /** What the network says of the images itself: softmax(scores / T), [B, K]. */
+  #predictions(scores_BK: Tensor): Tensor {
+    return softmax(atLeastFloat32(scores_BK).div(this.#options.temperature), 1);
   }
 
   /** Of this step; its tensors are those of the surrounding scope, or kept. */

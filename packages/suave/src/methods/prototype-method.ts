@@ -25,8 +25,6 @@ export interface PrototypeMethodOptions extends AssignmentOptions {
    * `constant`. Default none; 0.996 where present.
    */
   readonly momentumEncoder?: MomentumEncoderOptions<PrototypeNetwork> | null;
-  /** T of predictions. Default 0.1. */
-  readonly temperature?: number;
   /** Unmixed views whose assignments supervise the others. Default [0, 1], the global crops. */
   readonly assignmentCrops?: readonly number[];
   /** Steps at the start in which prototypes get no gradient. Default 0. */
