@@ -39,6 +39,11 @@ export function labeledAndUnlabeled(
   return { labeled, unlabeled };
 }
 
+/** Rows that online heads learn from, the first of the batch: the unmixed ones, or all where every row is mixed (`replace`). */
+export function onlineRows({ targets, numOriginal }: LabeledBatch): number {
+  return numOriginal > 0 ? numOriginal : targets.shape[0];
+}
+
 /** The unlabeled part of a batch. @throws SuaveError `BATCH` when it is missing */
 export function unlabeledPart(where: string, { unlabeled }: Batch): UnlabeledBatch {
   if (unlabeled === null) {

@@ -5,7 +5,7 @@
 import { logSoftmax, noGrad, oneHot, scope, stack, type Tensor } from '@suave/torch';
 import { SuaveError } from '../errors.js';
 import { atLeastFloat32 } from '../models/index.js';
-import type { LabeledBatch } from './batch-parts.js';
+import { type LabeledBatch, onlineRows } from './batch-parts.js';
 
 /** Log-probabilities of scores divided by a temperature, in at least float32. */
 export function logProbabilities(scores_NK: Tensor, temperature: number): Tensor {
@@ -112,21 +112,16 @@ export function mixedLoss(
 }
 
 /**
- * Sum of the online heads' losses on unmixed rows, without temperature; null without heads. Heads see detached features,
- * so no gradient reaches the trunk.
- * @param online  scores [≥ numOriginal, K] of each head, unmixed rows first
+ * Sum of the online heads' losses on their rows (`onlineRows`), without temperature; null without heads. Heads see detached
+ * features, so no gradient reaches the trunk.
+ * @param online  scores [L', K] of each head, unmixed rows first
  */
-export function onlineLoss(
-  online: readonly Tensor[],
-  { targets, numOriginal }: LabeledBatch,
-  labelSmoothing: number,
-): Tensor | null {
+export function onlineLoss(online: readonly Tensor[], labeled: LabeledBatch, labelSmoothing: number): Tensor | null {
   if (online.length === 0) return null;
   return scope(() => {
-    const originals = targets.narrow(0, 0, numOriginal);
-    const losses = online.map((scores) =>
-      softCrossEntropy(scores.narrow(0, 0, numOriginal), originals, { labelSmoothing }),
-    );
+    const rows = onlineRows(labeled);
+    const targets = labeled.targets.narrow(0, 0, rows);
+    const losses = online.map((scores) => softCrossEntropy(scores.narrow(0, 0, rows), targets, { labelSmoothing }));
     return losses.reduce((left, right) => left.add(right));
   });
 }
@@ -146,7 +141,7 @@ export interface LossWeights {
 
 /**
  * Shares by the number of rows that each term sees: `tot = B·V + L' + m`, `m = M` or `M·B`.
- * @param numOriginal  unmixed labeled rows, which the online heads learn from
+ * @param numOriginal  unmixed labeled rows, which the online heads learn from; all of them where none is unmixed
  */
 export function lossWeights(
   rows: { batch: number; views: number; labeled: number; mixedViews: number; numOriginal: number },

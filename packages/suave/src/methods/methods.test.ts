@@ -68,6 +68,18 @@ describe('a Suave step', () => {
     });
   });
 
+  test('online heads learn from all rows of a labeled batch in which every row is mixed', () => {
+    scope(() => {
+      const { labeled, unlabeled } = batch(0);
+      const of = (numOriginal: number) =>
+        suave().step({ labeled: { ...labeled!, numOriginal }, unlabeled }, progress(0));
+      const [replaced, all] = [of(0), of(labeled!.targets.shape[0])];
+      for (const [name, term] of Object.entries(all.terms)) expect(replaced.terms[name].item(), name).toBe(term.item());
+      expect(replaced.loss.item()).toBe(all.loss.item());
+      expect(Number.isFinite(all.loss.item())).toBe(true);
+    });
+  });
+
   test('leaves the number of live tensors constant, and frees everything at the end', () => {
     const before = liveTensors().count;
     const method = new Suave({

@@ -4,7 +4,7 @@
  */
 import { noGrad, scope, softmax, type Tensor } from '@suave/torch';
 import { topkAccuracy } from './accuracy.js';
-import type { LabeledBatch } from './batch-parts.js';
+import { type LabeledBatch, onlineRows } from './batch-parts.js';
 
 const KS = [1, 5] as const;
 
@@ -36,10 +36,10 @@ export function labeledTerms(scores_LK: Tensor, targets_LK: Tensor): Record<stri
 }
 
 /**
- * Accuracy of each online head on unmixed rows, and of the ensemble: the sum of the softmaxes of prototypes and heads,
+ * Accuracy of each online head on the rows that they learn from, and of the ensemble: the sum of the softmaxes of prototypes and heads,
  * or the ensemble head alone where the model has one (it is the last of `online`).
- * @param probabilities_LK  softmax of the prototype scores at the training temperature, unmixed rows
- * @param online            logits of the online heads, unmixed rows
+ * @param probabilities_LK  softmax of the prototype scores at the training temperature
+ * @param online            logits of the online heads, the same rows
  */
 function onlineTerms(
   probabilities_LK: Tensor,
@@ -62,20 +62,20 @@ function onlineTerms(
 }
 
 /**
- * What labeled rows tell: `labeledTerms` of all of them, `onlineTerms` of the unmixed ones.
+ * What labeled rows tell: `labeledTerms` of all of them, `onlineTerms` of those that online heads learn from.
  * @param logProbs_LK  the classifier's log-probabilities at the training temperature
  * @param online       logits of the online heads, rows as in `logProbs_LK`
  */
 export function supervisedTerms(
   logProbs_LK: Tensor,
   online: readonly Tensor[],
-  { targets, numOriginal }: LabeledBatch,
+  labeled: LabeledBatch,
   hasEnsembleHead = false,
 ): Record<string, Tensor> {
   return scope(() => {
-    const originals = (rows: Tensor) => rows.detach().narrow(0, 0, numOriginal);
-    const probabilities = originals(logProbs_LK).exp();
-    const ofOriginals = onlineTerms(probabilities, online.map(originals), originals(targets), hasEnsembleHead);
-    return { ...labeledTerms(logProbs_LK, targets), ...ofOriginals };
+    const watched = (rows: Tensor) => rows.detach().narrow(0, 0, onlineRows(labeled));
+    const probabilities = watched(logProbs_LK).exp();
+    const ofOnline = onlineTerms(probabilities, online.map(watched), watched(labeled.targets), hasEnsembleHead);
+    return { ...labeledTerms(logProbs_LK, labeled.targets), ...ofOnline };
   });
 }

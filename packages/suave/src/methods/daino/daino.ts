@@ -4,7 +4,7 @@
  * Shapes: L' labeled rows, B unlabeled images, V views of each, K classes = outputs.
  */
 import { scope } from '@suave/torch';
-import { labeledAndUnlabeled } from '../batch-parts.js';
+import { labeledAndUnlabeled, onlineRows } from '../batch-parts.js';
 import { DistillationMethod, type DistillationOptions } from '../dino/distillation-method.js';
 import { crossEntropyOf, lossTerms, lossWeights, onlineLoss, weightedSum } from '../losses.js';
 import type { Batch, Progress, StepResult } from '../method.js';
@@ -63,7 +63,7 @@ export class Daino extends DistillationMethod {
         views: unlabeled.views.length,
         labeled: numLabeled,
         mixedViews: 0,
-        numOriginal: labeled.numOriginal,
+        numOriginal: onlineRows(labeled),
       });
       const terms = lossTerms(losses);
       if (progress.monitored !== false) {

@@ -5,7 +5,7 @@
  */
 import { linalgVectorNorm, noGrad, scope, type Tensor } from '@suave/torch';
 import { ConfigError } from '../../errors.js';
-import { labeledAndUnlabeled, splitViews } from '../batch-parts.js';
+import { labeledAndUnlabeled, onlineRows, splitViews } from '../batch-parts.js';
 import { ClusterWatch } from '../cluster-watch.js';
 import {
   crossEntropyOf,
@@ -87,7 +87,7 @@ export class Suave extends PrototypeMethod {
           views: plain.length,
           labeled: numLabeled,
           mixedViews: unlabeled.mixedPositions.length,
-          numOriginal: labeled.numOriginal,
+          numOriginal: onlineRows(labeled),
         },
         this.#mixedWeight,
       );
