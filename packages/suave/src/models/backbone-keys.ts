@@ -40,6 +40,10 @@ const RESNETS: Readonly<Record<string, string>> = {
   'bottleneck 3,4,6,3': 'resnet50',
 };
 
+/** Stages and blocks as keys number them. A network has no more of them; larger numbers of a file ask for nothing but memory. */
+const STAGED = { resnet: /^layer([1-9])\.(\d{1,3})\./, wide: /^block([1-9])\.layer\.(\d{1,3})\./ };
+const TRANSFORMER_BLOCK = /^blocks\.(\d{1,3})\./;
+
 /** Blocks of each stage from 1 on, of keys that `pattern` matches: stage and block. A stage that is missing between others had one at least. */
 function counts(keys: readonly string[], pattern: RegExp): number[] {
   const found: number[] = [];
@@ -115,10 +119,10 @@ function wideResnetForm(
  */
 export function backboneForm(shapes: ReadonlyMap<string, readonly number[]>): BackboneForm | null {
   const keys = [...shapes.keys()];
-  const stages = counts(keys, /^layer(\d+)\.(\d+)\./);
-  const groups = counts(keys, /^block(\d+)\.layer\.(\d+)\./);
+  const stages = counts(keys, STAGED.resnet);
+  const groups = counts(keys, STAGED.wide);
   if (keys.some((key) => TRANSFORMER_KEY.test(key))) {
-    const depth = Math.max(0, ...keys.map((key) => Number(/^blocks\.(\d+)\./.exec(key)?.[1] ?? -1) + 1));
+    const depth = keys.reduce((most, key) => Math.max(most, Number(TRANSFORMER_BLOCK.exec(key)?.[1] ?? -1) + 1), 0);
     return transformerForm(keys, depth, shapes.get('cls_token')?.at(-1));
   }
   if (!shapes.has('conv1.weight')) return null;

@@ -164,4 +164,22 @@ describe('the form of a backbone', () => {
     expect(backboneForm(shapes(['cls_token', 'blocks.11.norm1.bias'], [1, 1, 384]))?.arch).toBe('vit_small');
     expect(backboneForm(shapes(['fc.weight']))).toBeNull();
   });
+
+  test.each(['layer1.999999999.conv1.weight', 'layer999999999.0.conv1.weight', 'blocks.999999999.norm1.bias'])(
+    'takes no memory for the numbers of a hostile key: %s',
+    (key) => {
+      const form = backboneForm(shapes(['conv1.weight', 'layer1.0.bn1.bias', key]));
+      expect(form?.keys.length).toBeLessThan(100);
+    },
+  );
+
+  test('is read from any number of keys', () => {
+    const many = Array.from({ length: 300_000 }, (_, i) => `blocks.0.norm1.weight${i}`);
+    expect(backboneForm(shapes(['cls_token', ...many]))?.keys).toHaveLength(17);
+    const heads = Array.from({ length: 300_000 }, (_, i) => `/projection_head.${i}.weight`);
+    const paths = ['/conv1.weight', '/projection_head.1.running_mean', ...heads];
+    const tensors = new Map(paths.map((path) => [path, path]));
+    const { layout } = recognizeCheckpoint('file', tensors, { part: 'backbone+head' });
+    expect(layout).toBe('SwAV');
+  });
 });

@@ -20,7 +20,7 @@ export function remapSwavProjection<T>(state: ReadonlyMap<string, T>): Map<strin
     const match = /^projection_head\.(\d+)\./.exec(key);
     return match ? [Number(match[1])] : [];
   });
-  const last = Math.max(0, ...positions);
+  const last = positions.reduce((most, position) => Math.max(most, position), 0);
   return new Map(
     [...state].map(([key, value]) => {
       const single = /^projection_head\.(weight|bias)$/.exec(key);

@@ -1,8 +1,8 @@
 /**
  * @file A pickle virtual machine that can make plain data and nothing else: protocols 0 to 5, without out-of-band buffers.
  * It reads the opcodes one by one; a name outside the allow list ends the reading, so a pickle cannot run anything.
- * Memory is bounded: lengths are checked against what is left of the file, copies against the budget, and the number of
- * opcodes (each makes at most one small object) is limited.
+ * Memory is bounded: lengths are checked against what is left of the file, copies against the budget, and the numbers of
+ * opcodes (each makes at most one small object) and of containers are limited.
  */
 import type { ByteCursor } from './byte-cursor.js';
 import { showName } from './checkpoint-error.js';
@@ -14,6 +14,8 @@ import { isDict, kindOf, PickleTuple, type PickleValue } from './pickle-values.j
 /** A pickle of a real checkpoint has some ten thousand opcodes, of a data set some hundred thousand. */
 const MAX_OPCODES = 10_000_000;
 const MAX_STRING_BYTES = 2 ** 28;
+/** An empty container is one byte of the file and some hundred of memory, an entry of the memo some dozen. */
+const MAX_OBJECTS = 1_000_000;
 
 /** What a pickle may name beyond plain data. */
 export interface PickleDialect {
@@ -29,6 +31,8 @@ export class PickleMachine {
   /** The stacks below the marks. */
   readonly #below: PickleValue[][] = [];
   readonly #memo = new Map<number, PickleValue>();
+  /** Containers, marks and entries of the memo so far. */
+  #numObjects = 0;
 
   constructor(
     readonly cursor: ByteCursor,
@@ -48,6 +52,16 @@ export class PickleMachine {
       this.#execute(op);
     }
     throw new PickleRefusal(`more than ${MAX_OPCODES} opcodes`);
+  }
+
+  #countObject(): void {
+    if (++this.#numObjects > MAX_OBJECTS)
+      throw new PickleRefusal(`more than ${MAX_OBJECTS} containers and references to values`);
+  }
+
+  #remember(index: number): void {
+    this.#countObject();
+    this.#memo.set(index, this.#top());
   }
 
   #pop(): PickleValue {
@@ -149,6 +163,7 @@ export class PickleMachine {
         cursor.uint64();
         return;
       case OP.MARK:
+        this.#countObject();
         this.#below.push(stack);
         this.#stack = [];
         return;
@@ -192,19 +207,20 @@ export class PickleMachine {
         return;
       }
       case OP.PUT:
-        this.#memo.set(Number(decodeDecimal(this.#line())), this.#top());
+        this.#remember(Number(decodeDecimal(this.#line())));
         return;
       case OP.BINPUT:
-        this.#memo.set(cursor.byte(), this.#top());
+        this.#remember(cursor.byte());
         return;
       case OP.LONG_BINPUT:
-        this.#memo.set(cursor.uint32(), this.#top());
+        this.#remember(cursor.uint32());
         return;
       case OP.MEMOIZE:
-        this.#memo.set(this.#memo.size, this.#top());
+        this.#remember(this.#memo.size);
         return;
       default: {
         const value = this.#make(op);
+        if (typeof value === 'object' && value !== null) this.#countObject();
         this.#stack.push(value);
       }
     }

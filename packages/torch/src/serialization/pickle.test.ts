@@ -95,6 +95,15 @@ describe('a pickle is refused', () => {
     expect(text).toMatch(/^file: [^\n]+\.$/);
   });
 
+  test.each([
+    ['empty dictionaries', '}'],
+    ['marks', '('],
+    ['references', '\x94'],
+  ])('that is made of %s to fill the memory', (_what, opcode) => {
+    const text = refusal(ascii(`N${opcode.repeat(1_100_000)}.`));
+    expect(text).toMatch(/more than 1000000 containers/);
+  });
+
   test('that copies its own content again and again', () => {
     const once = `X\x00\x10\x00\x00${'a'.repeat(4096)}q\x00U\x06latin1q\x01c_codecs\nencode\nq\x02`;
     expect(refusal(ascii(`(${once}${'h\x02(h\x00h\x01tR'.repeat(40)}t.`))).toMatch(/more than 4 times its size/);
