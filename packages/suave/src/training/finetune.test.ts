@@ -150,6 +150,23 @@ describe('fine-tuning of Daino', () => {
   }, 120_000);
 });
 
+describe('images that are set aside', () => {
+  it('are said to be trained on before, where files came since, and only then', async () => {
+    await writePhotos('grown');
+    const overrides = settings({ ...tiny, 'data.holdout': 0.25 });
+    await train({ ...common, data: path('grown'), out: path('first'), overrides });
+    const notesOf = async (out: string): Promise<string> => {
+      const notes: string[] = [];
+      const events = { note: (text: string) => void notes.push(text) };
+      await finetune({ ...common, data: path('grown'), out: path(out), from: path('first'), events });
+      return notes.join('\n');
+    };
+    expect(await notesOf('same')).not.toMatch(/hold-out:/);
+    copyFileSync(path('grown', 'class-0', '0.png'), path('grown', 'class-0', '00.png'));
+    expect(await notesOf('later')).toMatch(/hold-out: \d+ of the 10 images that are set aside were trained on/);
+  }, 120_000);
+});
+
 describe('fine-tuning and comparing features', () => {
   it('leave no tensor behind', async () => {
     const before = liveTensors().count;

@@ -5,6 +5,7 @@ import { cuda, libtorchVersion } from '@suave/torch';
 import { type DataPlan, planData, readSplits } from '../data/index.js';
 import { ConfigError } from '../errors.js';
 import { readCheckpointMetadata } from '../evaluation/classifier.js';
+import { ownSplits } from '../evaluation/own-data.js';
 import {
   type Config,
   configFromRun,
@@ -19,7 +20,7 @@ import {
 } from '../recipes/index.js';
 import { holdsRun, readConfig, runPaths } from '../runs/index.js';
 import { checkInitClasses, checkRunClasses, withFittingInit } from './checkpoint-classes.js';
-import { checkInit } from './hand-over.js';
+import { checkInit, describeInit } from './hand-over.js';
 
 /** What a caller asks of a training run. */
 export interface TrainRequest {
@@ -38,7 +39,7 @@ export interface TrainRequest {
   base?: Config;
   /** Devices to adapt batches and learning rates to, by the rule of the recipe; null or absent leaves them. */
   scale?: number | null;
-  /** What to tell the user where the images to validate on are set aside anew, and not a folder of their own. */
+  /** What to tell the user where the images to validate on are set aside anew, and the splits of the run before are not known. */
   holdoutNote?: string;
 }
 
@@ -102,9 +103,22 @@ export async function resolveRun(request: TrainRequest): Promise<ResolvedRun> {
       ...initNotes(resolved.config, config),
       ...classNotes,
       ...fitted.notes,
-      ...(request.holdoutNote !== undefined && plan.valSource === 'hold-out' ? [request.holdoutNote] : []),
+      ...(plan.valSource === 'hold-out' ? holdoutNotes(plan, config.init, request) : []),
     ],
   };
+}
+
+/** Tells where the run of the checkpoint to start from has trained on images that are set aside now. */
+function holdoutNotes({ layout, roles, numVal }: DataPlan, init: string | null, request: TrainRequest): string[] {
+  const described = init === null ? null : describeInit(init);
+  const earlier = init === null || described === null ? null : ownSplits(init, request.data, described);
+  if (earlier === null) return request.holdoutNote === undefined ? [] : [request.holdoutNote];
+  const trained = new Set([...earlier.labeled, ...earlier.unlabeled].map(({ path }) => path));
+  const count = layout.pool.filter(({ path }, i) => roles[i] === 'held-out' && trained.has(path)).length;
+  if (count === 0) return [];
+  return [
+    `hold-out: ${count} of the ${numVal} images that are set aside were trained on in the run that this one starts from, because files, labels or seed were others there; put images of neither into val/ for an honest accuracy`,
+  ];
 }
 
 async function resolveResumed(request: TrainRequest): Promise<ResolvedRun> {
