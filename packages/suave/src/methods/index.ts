@@ -34,6 +34,7 @@ export {
   type StepResult,
 } from './method.js';
 export { MomentumEncoder, type MomentumEncoderOptions, momentumEncoderPrefix } from './momentum-encoder.js';
+export { unprefixed } from './network-state.js';
 export {
   type PawsEmbeddings,
   type PawsLossOptions,

@@ -1,12 +1,12 @@
 /** @file Trains all stages of one run, from the first or from a checkpoint, and ends with the fitted temperature. */
 import { existsSync } from 'node:fs';
-import { libtorchInfo, type nn, type Tensor } from '@suave/torch';
+import { libtorchInfo, type nn, scope, type Tensor } from '@suave/torch';
 import { torchSeed } from '../augment/index.js';
 import { type LoadedData, writeSplits } from '../data/index.js';
-import { Classifier } from '../evaluation/classifier.js';
+import { Classifier, networkPrefix, predictingPrefix } from '../evaluation/classifier.js';
 import { fitTemperature, scoreOf } from '../evaluation/metrics.js';
 import { allIndices, labeledBatches, type ScoringOptions, scoreImages } from '../evaluation/scoring.js';
-import type { Method } from '../methods/index.js';
+import { type Method, unprefixed } from '../methods/index.js';
 import { loadSummary } from '../models/index.js';
 import type { Config, Stage } from '../recipes/index.js';
 import {
@@ -236,9 +236,13 @@ class RunningStage {
     const description = describeModel(config, stage, data.classes.length);
     this.index = index;
     const load = (network: nn.Module): void => {
-      if (before !== null)
-        handOver(network, before.model.stateDict(), stage.init, { from: `stage ${config.stages[index - 1].name}` });
-      else if (config.init !== null)
+      if (before !== null) {
+        const earlier = config.stages[index - 1];
+        const model = describeModel(config, earlier, data.classes.length);
+        const prefix = startsFrom(stage) === 'predicting' ? predictingPrefix(model) : networkPrefix;
+        const from = `stage ${earlier.name}`;
+        scope(() => void handOver(network, unprefixed(prefix, before.state()), stage.init, { from }));
+      } else if (config.init !== null)
         withInitWeights(config.init, stage, (weights) => {
           const from = `--init ${config.init}`;
           const report = handOver(network, weights, stage.init, { from, allowPartial: config.allowPartialInit });
@@ -327,8 +331,10 @@ function labelCounts({ classes, labels }: LoadedData): number[] {
 }
 
 /** Probes and supervised fine-tuning start from the network that predicts (method specification 3.6), other methods from the student (2.8). */
+const startsFrom = ({ method }: Stage) => (method === 'supervised' ? 'predicting' : 'learning');
+
 function withInitWeights(path: string, stage: Stage, use: (weights: ReadonlyMap<string, Tensor>) => void): void {
-  const weights = readInitWeights(path, stage.method === 'supervised' ? 'predicting' : 'learning');
+  const weights = readInitWeights(path, startsFrom(stage));
   try {
     use(weights);
   } finally {
