@@ -3,7 +3,7 @@ import { loadEvaluationData } from '../data/index.js';
 import { DataError } from '../errors.js';
 import { type CheckpointChoice, Classifier } from './classifier.js';
 import { type Score, scoreOf } from './metrics.js';
-import { dataFolder, ownSplits } from './own-data.js';
+import { dataFolder, isOwnFolder, ownSplits } from './own-data.js';
 import { allIndices, scoreImages } from './scoring.js';
 
 /** What to measure, and how. */
@@ -88,11 +88,12 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRepo
       const score = scoreOf(scores, images.labels, classifier.temperature);
       scores.dispose();
       const { top1, top5, loss } = score;
+      const isTraining = images.source === 'all' && isOwnFolder(folder, classifier.metadata);
       return {
         evaluation: { top1, top5, loss, images: score.images, classes: classScores(score, classifier.classes) },
         source: images.source,
         data: folder,
-        notes: images.notes,
+        notes: isTraining ? [...images.notes, trainingImages] : images.notes,
       };
     } finally {
       images.images.dispose();
@@ -101,6 +102,9 @@ export async function evaluate(options: EvaluateOptions): Promise<EvaluationRepo
     classifier.dispose();
   }
 }
+
+const trainingImages =
+  'These are images that the model was trained on: their accuracy says little about new ones. Measure the run folder, where its hold-out is known, or images of another folder.';
 
 /** Accuracy of every class by name. */
 export function classScores(score: Score, names: readonly string[]): Evaluation['classes'] {

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { liveTensors, scope, writeSafetensors, zeros } from '@suave/torch';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { evaluateProtocol, featureProtocols } from '../evaluation/index.js';
+import { evaluate, evaluateProtocol, featureProtocols } from '../evaluation/index.js';
 import { createBackbone } from '../models/index.js';
 import type { Override } from '../recipes/index.js';
 import { readConfig } from '../runs/index.js';
 import { finetuneRequest } from './finetune.js';
 import { finetune, train } from './index.js';
+import { resolveRun } from './resolve-run.js';
 
 let folder: string;
 const path = (...parts: string[]): string => join(folder, ...parts);
@@ -150,6 +151,14 @@ describe('fine-tuning of Daino', () => {
   }, 120_000);
 });
 
+describe('a resume', () => {
+  it('takes the time between checkpoints that it is given', async () => {
+    const changes = settings({ 'logging.checkpointMinutes': 0.5 });
+    const request = { ...common, data: path('data'), out: path('run'), resume: true, overrides: changes };
+    expect((await resolveRun(request)).config.logging.checkpointMinutes).toBe(0.5);
+  });
+});
+
 describe('images that are set aside', () => {
   it('are said to be trained on before, where files came since, and only then', async () => {
     await writePhotos('grown');
@@ -165,6 +174,18 @@ describe('images that are set aside', () => {
     copyFileSync(path('grown', 'class-0', '0.png'), path('grown', 'class-0', '00.png'));
     expect(await notesOf('later')).toMatch(/hold-out: \d+ of the 10 images that are set aside were trained on/);
   }, 120_000);
+});
+
+describe('a checkpoint outside of its run', () => {
+  it('is measured on all images of its data, and says that they are training images', async () => {
+    const file = path('copied.safetensors');
+    copyFileSync(path('run', 'checkpoints', 'last.safetensors'), file);
+    const own = await evaluate({ model: file, data: null, workers: 0 });
+    expect(own).toMatchObject({ source: 'all', evaluation: { images: 40 } });
+    expect(own.notes.join()).toMatch(/images that the model was trained on/);
+    expect((await evaluate({ model: file, data: path('other'), workers: 0 })).notes).toEqual([]);
+    expect((await evaluate({ model: path('run'), data: null, workers: 0 })).notes).toEqual([]);
+  });
 });
 
 describe('fine-tuning and comparing features', () => {

@@ -135,6 +135,7 @@ async function resolveResumed(request: TrainRequest): Promise<ResolvedRun> {
   const config: Config = structuredClone(stored);
   for (const { path, value } of request.overrides) {
     if (path === 'data.workers') config.data.workers = Number(value);
+    if (path === 'logging.checkpointMinutes' && Number(value) > 0) config.logging.checkpointMinutes = Number(value);
     if (path === 'data.cache' && (typeof value === 'string' || value === null)) config.data.cache = value;
   }
   checkDevice(config);

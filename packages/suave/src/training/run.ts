@@ -87,7 +87,14 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
     let seconds = 0;
     let before: Method | null = null;
     for (let index = checkpoint?.metadata.stage.index ?? 0; index < config.stages.length; index++) {
-      const stage: RunningStage = new RunningStage(request, paths, metrics, index, before, seconds);
+      const stage: RunningStage = new RunningStage(
+        request,
+        paths,
+        metrics,
+        index,
+        checkpoint === null ? before : 'checkpoint',
+        seconds,
+      );
       before?.dispose();
       before = null;
       try {
@@ -150,9 +157,9 @@ async function finish(request: RunRequest, paths: RunPaths, stage: RunningStage)
     const { top1, top5, loss } = scoreOf(scores, data.valLabels, probabilityTemperature);
     trainer.setScore({ top1, top5, loss, epoch: config.stages[stage.index].epochs });
   }
+  if (existsSync(paths.best)) await fitBest(request, paths); // before the run counts as finished: a resume does it again
   stage.finished = { probabilityTemperature };
   trainer.checkpoint();
-  if (existsSync(paths.best)) await fitBest(request, paths);
   return { ...emptyResult(paths, data), score: trainer.score, best: trainer.best, seconds: trainer.seconds };
 }
 
@@ -218,12 +225,13 @@ class RunningStage {
   readonly #batches: StageBatches;
   #isReleased = false;
 
+  /** @param before  whose weights it takes; `checkpoint`: all of them are going to be loaded; null: those of `--init`, if any */
   constructor(
     request: RunRequest,
     paths: RunPaths,
     metrics: MetricsWriter,
     index: number,
-    before: Method | null,
+    before: Method | 'checkpoint' | null,
     seconds: number,
   ) {
     const { config, data, events, signal } = request;
@@ -236,6 +244,7 @@ class RunningStage {
     const description = describeModel(config, stage, data.classes.length);
     this.index = index;
     const load = (network: nn.Module): void => {
+      if (before === 'checkpoint') return;
       if (before !== null) {
         const earlier = config.stages[index - 1];
         const model = describeModel(config, earlier, data.classes.length);
