@@ -87,14 +87,8 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
     let seconds = 0;
     let before: Method | null = null;
     for (let index = checkpoint?.metadata.stage.index ?? 0; index < config.stages.length; index++) {
-      const stage: RunningStage = new RunningStage(
-        request,
-        paths,
-        metrics,
-        index,
-        checkpoint === null ? before : 'checkpoint',
-        seconds,
-      );
+      const source = checkpoint === null ? before : 'checkpoint';
+      const stage: RunningStage = new RunningStage(request, paths, metrics, index, source, seconds);
       before?.dispose();
       before = null;
       try {

@@ -1,4 +1,8 @@
-/** @file A linear probe after DINO reads the teacher, whether both are stages of one run or the probe starts from the checkpoint. */
+/**
+ * @file What a stage takes over: a linear probe after DINO reads the teacher, whether both are stages of one run or the probe starts
+ * from the checkpoint; a run that goes on needs the checkpoint that it started from no more.
+ */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { readSafetensors, type Tensor } from '@suave/torch';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -12,7 +16,7 @@ import {
   validateConfig,
 } from '../../packages/suave/src/recipes/index.js';
 import { runPaths } from '../../packages/suave/src/runs/index.js';
-import { train } from '../../packages/suave/src/training/index.js';
+import { type TrainOptions, train } from '../../packages/suave/src/training/index.js';
 import { temporaryFolder, writeFile, writeImages } from '../fixtures/image-folders.js';
 
 /** DINO on four images a step for two epochs, with a teacher that stays behind, and a probe of its backbone. */
@@ -51,7 +55,11 @@ describe('a linear probe after DINO', () => {
     await writeImages(images, [...paths, 'val/ant/0.png', 'val/bee/0.png'], 20, 24);
   });
 
-  async function run(name: string, changes: Partial<Config>): Promise<ReturnType<typeof runPaths>> {
+  async function run(
+    name: string,
+    changes: Partial<Config>,
+    how: Partial<TrainOptions> = {},
+  ): Promise<ReturnType<typeof runPaths>> {
     const { config } = stages();
     const small = validateConfig({
       ...config,
@@ -65,7 +73,7 @@ describe('a linear probe after DINO', () => {
     const out = join(folder, name);
     const overrides = [{ path: 'data.cache', value: join(folder, 'cache'), isText: false }];
     const recipe = writeFile(folder, `${name}.yaml`, stringify(small));
-    await train({ data: images, out, recipe, overrides, resume: false, baseline: false, threads: 1 });
+    await train({ data: images, out, recipe, overrides, resume: false, baseline: false, threads: 1, ...how });
     return runPaths(out);
   }
 
@@ -79,5 +87,23 @@ describe('a linear probe after DINO', () => {
     const apart = await run('apart', { stages: [probe], init: learned });
     expect(backboneOf(apart.last, 'model.')).toEqual(teacher);
     expect(backboneOf(together.last, 'model.')).toEqual(teacher);
+    // interrupted after its first step, resumed without the file
+    const stop = new AbortController();
+    const step = () => stop.abort();
+    await run('interrupted', { stages: [probe], init: learned }, { events: { step }, signal: stop.signal });
+    rmSync(learned);
+    const notes: string[] = [];
+    const resumed = await run(
+      'interrupted',
+      {},
+      {
+        recipe: null,
+        overrides: [],
+        resume: true,
+        events: { note: (text) => void notes.push(text) },
+      },
+    );
+    expect(notes.filter((note) => note.includes('--init'))).toEqual([]);
+    expect(backboneOf(resumed.last, 'model.')).toEqual(teacher);
   });
 });
