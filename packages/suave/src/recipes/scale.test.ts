@@ -34,6 +34,11 @@ describe('--scale', () => {
     expect(scaled('daino-imagenet-1pct', 4).config.stages[0].optimizer).toMatchObject({ lr: 0.00024, finalLr: 1e-5 });
   });
 
+  it('lets the baseline see as many images as before', () => {
+    const { baseline } = scaled('suave-imagenet-1pct', 1).config;
+    expect(baseline).toMatchObject({ batch: { labeled: 16 }, stepsPerEpoch: 8 * 5004, optimizer: { lr: 0.00625 } });
+  });
+
   it('keeps the rates where the recipe says so, and what is set by hand', () => {
     const kept = { 'stages.suave.optimizer.scaling': 'none' };
     expect(scaled('suave-imagenet-1pct', 2, kept).config.stages[0].batch).toMatchObject({ unlabeled: 64 });

@@ -63,7 +63,13 @@ function scaleStage<S extends Stage>(stage: S, devices: number, made: number): {
   if (stage.optimizer.scaling === 'linear') {
     changes.push(`lr ${stage.optimizer.lr} → ${optimizer.lr} (linear in the batch)`);
   } else changes.push(`lr ${optimizer.lr} kept (the recipe says so)`);
-  return { stage: { ...stage, batch, optimizer }, changes };
+  return { stage: { ...stage, ...sameImages(stage, factor), batch, optimizer }, changes };
+}
+
+/** Steps of an epoch where a stage says how many: with a smaller batch more of them, so that it sees as many images. */
+function sameImages(stage: Stage, factor: number): { stepsPerEpoch?: number } {
+  if (stage.method !== 'supervised' || stage.stepsPerEpoch === null) return {};
+  return { stepsPerEpoch: Math.round(stage.stepsPerEpoch / factor) };
 }
 
 /** Rates times `factor` where the rule is linear. */
