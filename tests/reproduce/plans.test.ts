@@ -9,6 +9,7 @@ import {
   type Plan,
   planTable1,
   reportOf,
+  setting,
   type Table1Options,
 } from '../../packages/suave/src/reproduce/index.js';
 import { keepChoice, keptChoice } from '../../packages/suave/src/reproduce/kept-choice.js';
@@ -136,6 +137,16 @@ describe('CIFAR', () => {
     expect(markdownOf(reportOf(plan, some))).toContain(
       '| SwAV, then Suave | resnet18 | 500 + 200 | 250 | 52.0 ± 1.0 |',
     );
+  });
+
+  it('lets a setting of the user win over those of the plan', () => {
+    const overrides = [setting('epochs', 7), setting('batch.unlabeled', 48)];
+    for (const job of planCifar({ ...cifar, overrides }, []).jobs.filter(({ id }) => !id.startsWith('supervised')))
+      expect(configOf(job, facts).stages.at(-1), job.id).toMatchObject({ epochs: 7, batch: { unlabeled: 48 } });
+    for (const job of planTable1({ ...options, overrides }).jobs) {
+      const own = factsFor(recipeNamed(job.recipe));
+      expect(configOf(job, own).stages.at(-1), job.id).toMatchObject({ epochs: 7, batch: { unlabeled: 48 } });
+    }
   });
 
   it('marks numbers of other protocols as not comparable', () => {

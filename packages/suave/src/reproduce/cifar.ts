@@ -110,7 +110,6 @@ function jobOf(contestant: Contestant, seed: number, options: CifarOptions): Job
     title: `${contestant.title}, seed ${seed}`,
     recipe: contestant.recipe,
     overrides: [
-      ...options.overrides,
       ...(arch === null || isSupervised ? [] : [setting('model.arch', arch)]),
       setting('seed', seed),
       setting('data.labelsPerClass', labelsPerClass),
@@ -118,6 +117,7 @@ function jobOf(contestant: Contestant, seed: number, options: CifarOptions): Job
       ...(isSupervised ? [setting('optimizer.warmupEpochs', warmup)] : []),
       ...smallDataOverrides(stage, facts),
       ...supportOverrides(stage, labelsPerClass),
+      ...options.overrides, // last: what the user sets wins
     ],
     init: contestant.startsFrom === null ? null : { job: `${contestant.startsFrom}-seed${seed}` },
     scale: null,

@@ -37,7 +37,7 @@ export function planTable1(options: Table1Options): Plan {
       id: `swav-${epochs}`,
       title: `SwAV, ${epochs} epochs`,
       recipe: 'swav-imagenet',
-      overrides: [...overrides, setting('epochs', epochs)],
+      overrides: [setting('epochs', epochs), ...overrides],
       init: null,
       isEvaluated: false,
     }));
@@ -66,7 +66,7 @@ export function planTable1(options: Table1Options): Plan {
       id: `suave-${epochs}-${fraction}`,
       title: `Suave from SwAV of ${epochs} epochs, ${shownShare[fraction]} of the labels`,
       recipe: `suave-imagenet-${fraction}`,
-      overrides: [...overrides, labelsOf(fraction)],
+      overrides: [labelsOf(fraction), ...overrides],
       init: file === undefined ? { job: `swav-${epochs}` } : { file },
     };
   }
@@ -76,7 +76,7 @@ export function planTable1(options: Table1Options): Plan {
       id: `paws-${epochs}-${fraction}`,
       title: `PAWS, ${epochs} epochs, ${shownShare[fraction]} of the labels`,
       recipe: 'paws-imagenet',
-      overrides: [...overrides, labelsOf(fraction), setting('epochs', epochs)],
+      overrides: [labelsOf(fraction), setting('epochs', epochs), ...overrides],
       init: null,
     };
   }
