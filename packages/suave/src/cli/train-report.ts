@@ -83,8 +83,15 @@ export function reportTraining(terminal: Terminal): TrainingEvents {
   };
 }
 
+/** Whether there are images to validate on, and no accuracy: SwAV and DINO. */
+const hasNoClasses = ({ top1, images }: TrainResult): boolean => top1 === null && images > 0;
+
 function scoreLine(name: string, result: TrainResult): string {
-  if (result.top1 === null) return `${name}: no hold-out, so no accuracy`;
+  if (result.top1 === null) {
+    return hasNoClasses(result)
+      ? `${name}: trained without classes, so no accuracy yet`
+      : `${name}: no hold-out, so no accuracy`;
+  }
   const top5 = result.top5 === null ? '' : `, top-5 ${percent(result.top5)}`;
   return `${name}: top-1 ${percent(result.top1)}${top5} on ${result.images} held-out images`;
 }
@@ -101,6 +108,9 @@ export function trainingResultText(result: TrainResult): string {
       lines.push(`difference: ${points >= 0 ? '+' : ''}${points.toFixed(1)} points`);
     }
   }
-  lines.push(`run: ${result.run} (${formatDuration(result.seconds)})`, `next: suave evaluate ${result.run}`);
+  lines.push(
+    `run: ${result.run} (${formatDuration(result.seconds)})`,
+    `next: suave evaluate ${result.run}${hasNoClasses(result) ? ' --protocol knn' : ''}`,
+  );
   return `${lines.join('\n')}\n`;
 }
