@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import {
+  architectures,
   defaultRecipe,
   exampleFacts,
   type Override,
@@ -76,12 +77,15 @@ const examples = `Examples:
 export function withTrainingOptions(command: Command): Command {
   return command
     .requiredOption('--out <RUN>', 'folder for configuration, metrics and checkpoints; must not hold a run')
-    .option('--labels <FILE>', 'CSV path,label or a list of labeled files; all other images are unlabeled')
+    .option(
+      '--labels <FILE>',
+      'CSV path,label, a list of labeled files, or of numbers of images of CIFAR files; all others are unlabeled',
+    )
     .option('--labels-per-class <N>', 'use only N labels of each class')
     .option('--label-fraction <F>', 'use only this fraction of the labels')
     .option('--holdout <F>', 'fraction set aside for validation where there is no val folder (0.2)')
     .option('--baseline', 'also train on the labels alone, into RUN/baseline, and print both')
-    .option('--arch <A>', 'backbone: resnet8, resnet14, resnet20, resnet18, resnet34, resnet50')
+    .option('--arch <A>', `backbone: ${architectures.join(', ')}`)
     .option('--allow-partial', 'start from a checkpoint that holds less than 90 % of the backbone')
     .option('--epochs <N>', 'epochs of the last stage')
     .option('--seed <S>', 'seed of every random number')
@@ -106,7 +110,7 @@ export function addTrainCommand(program: Command): void {
     )
     .argument(
       '<DATA>',
-      'folder: train/<class>/* and val/<class>/*, or class folders, or images at any depth with --labels',
+      'folder: train/<class>/* and val/<class>/*, or class folders, or images at any depth with --labels, or the files of CIFAR-10 or CIFAR-100',
     )
     .option('--recipe <NAME|FILE>', `recipe by name or YAML file (default: ${defaultRecipe}); see suave recipes`)
     .option(
