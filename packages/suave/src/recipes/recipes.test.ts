@@ -53,6 +53,16 @@ describe('recipes', () => {
     );
   });
 
+  it('official-code sets the quirks of a configuration that is complete already, and is not taken back', () => {
+    const request = { recipe: 'suave-small', base: resolve([]), overrides: [parseSet('preset=official-code')] };
+    const official = resolveRecipe(request, exampleFacts).config;
+    expect(official).toEqual(resolve(['preset=official-code', 'views.unlabeled.1.scale=[0.08,0.4]']));
+    expect(() =>
+      resolveRecipe({ ...request, base: official, overrides: [parseSet('preset=paper')] }, exampleFacts),
+    ).toThrow(/preset: expected official-code.*got paper/);
+    expect(resolveRecipe({ ...request, base: official }, exampleFacts).config).toEqual(official);
+  });
+
   it('official-code changes what the published code does differently', () => {
     const config = resolve(['preset=official-code']);
     expect(config.data.exifOrientation).toBe('ignore');

@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { ConfigError, didYouMean } from '../errors.js';
 import { recipeNamed, recipes } from './catalog.js';
 import { applyOverrides, type Override } from './overrides.js';
+import { withPreset } from './quirks.js';
 import type { DataFacts, Recipe, RecipeHints, RecipeResult } from './recipe.js';
 import { scaleToDevices } from './scale.js';
 import { architectures, type Config } from './schema.js';
@@ -108,7 +109,8 @@ export function requestedValue(request: RecipeRequest, path: string): unknown {
  */
 export function resolveRecipe(request: RecipeRequest, facts: DataFacts): RecipeResult {
   const { scale = null, base, overrides } = request;
-  const start = base === undefined ? unscaled(request, facts) : { config: base, notes: [] };
+  const { preset } = hintsFrom(overrides);
+  const start = base === undefined ? unscaled(request, facts) : { config: inPreset(base, preset), notes: [] };
   const scaled = scale === null ? { ...start, notes: [] } : scaleToDevices(validateConfig(start.config), scale);
   return {
     config: validateConfig(applyOverrides(scaled.config, overrides)),
@@ -116,11 +118,26 @@ export function resolveRecipe(request: RecipeRequest, facts: DataFacts): RecipeR
   };
 }
 
+/**
+ * A configuration that is complete already in the preset that is asked for.
+ * @throws ConfigError `CONFIG_PRESET` when quirks would have to be taken back: what was there before is not known any more
+ */
+function inPreset(config: Config, preset: RecipeHints['preset']): Config {
+  if (preset === undefined || preset === config.preset) return config;
+  if (preset === 'official-code') return withPreset({ ...config, preset });
+  throw new ConfigError(
+    'preset',
+    `config preset: expected ${config.preset}, which this configuration was made with, got ${preset}. Set the single settings instead; docs/recipes.md lists them.`,
+    { code: 'CONFIG_PRESET' },
+  );
+}
+
 /** The configuration of a recipe or a file, without the changes of the command line. */
 function unscaled(request: RecipeRequest, facts: DataFacts): RecipeResult {
   const source = findSource(request.recipe);
   if (source.kind === 'file' && source.file.base === null) {
-    return { config: validateConfig(source.file.content), notes: [] };
+    const { preset } = hintsFrom(request.overrides);
+    return { config: inPreset(validateConfig(source.file.content), preset), notes: [] };
   }
   const recipe = source.kind === 'named' ? source.recipe : source.file.base!;
   const fileOverrides = source.kind === 'file' ? asOverrides(source.file.content) : [];
