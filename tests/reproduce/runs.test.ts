@@ -88,6 +88,14 @@ describe('runJobs', () => {
     expect(results.get('suave')?.top1).toBeGreaterThanOrEqual(0);
     expect(existsSync(join(out, 'runs', 'suave', 'checkpoints', 'last.safetensors'))).toBe(true);
     expect(readResults(smallPlan(), out)).toEqual(results);
+    const other = smallPlan();
+    const jobs = other.jobs.map((job) => ({
+      ...job,
+      overrides: [...job.overrides, setting('data.labelsPerClass', 2)],
+    }));
+    expect(() => readResults({ ...other, jobs }, out)).toThrow(
+      /data.labelsPerClass: .* holds the run swav with nothing, got 2\. Repeat it as it was/,
+    );
   });
 });
 
@@ -111,6 +119,24 @@ describe('measured steps', () => {
 });
 
 describe('prepareCifar', () => {
+  it('refuses an unknown run before it measures or writes anything', async () => {
+    const out = join(folder, 'refused');
+    const request = {
+      set: 'cifar10',
+      data: images,
+      labelsPerClass: 4,
+      seeds: 1,
+      budget: 1,
+      overrides: [],
+      out,
+    } as const;
+    const prepared = prepareCifar({ ...request, keep: true, only: ['typo'] }, { device: 'cpu', threads: 1 }, () =>
+      expect.unreachable(),
+    );
+    await expect(prepared).rejects.toThrow(/no run is called "typo". Known: supervised-seed1/);
+    expect(existsSync(out)).toBe(false);
+  });
+
   it('chooses backbone and epochs for a budget, and the same when asked again', async () => {
     const request = {
       set: 'cifar10',

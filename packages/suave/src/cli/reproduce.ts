@@ -98,16 +98,11 @@ async function runReproduce(name: string, data: string | undefined, options: Rep
   const reproduce = await import('../reproduce/index.js');
   const terminal = new Terminal();
   const { plan, estimate, device } = await prepare(table, data, options, threads, terminal);
-  const only = options.only?.split(',').map((id) => id.trim());
-  const unknown = only?.find((id) => !plan.jobs.some((job) => job.id === id));
-  if (unknown !== undefined) {
-    throw new UsageError(
-      `suave reproduce --only: no run is called "${unknown}". Known: ${plan.jobs.map((job) => job.id).join(', ')}.`,
-    );
-  }
+  const only = wantedIds(options);
   const out = resolve(options.out);
   if (options.dryRun) {
-    const report = reproduce.planReportOf(plan, estimate!, reproduce.readResults(plan, out));
+    const wanted = { ...plan, jobs: reproduce.wantedJobs(plan.jobs, only) };
+    const report = reproduce.planReportOf(wanted, estimate!, reproduce.readResults(wanted, out));
     process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : planText(report, device, threads));
     return;
   }
@@ -117,7 +112,7 @@ async function runReproduce(name: string, data: string | undefined, options: Rep
       out,
       threads,
       device,
-      ...(only === undefined ? {} : { only }),
+      ...(only === null ? {} : { only }),
       signal: stop.signal,
       events: reportTraining(terminal),
       onResult: (soFar) => reproduce.writeReport(reproduce.reportOf(plan, soFar), out),
@@ -156,6 +151,8 @@ function checkArguments(table: TableName, data: string | undefined, options: Rep
   );
 }
 
+const wantedIds = ({ only }: ReproduceOptions): string[] | null => only?.split(',').map((id) => id.trim()) ?? null;
+
 /** Settings of all runs. */
 function commonOverrides(options: ReproduceOptions, device: 'cpu' | 'cuda', recipesUseHalf: boolean): Override[] {
   const set = (path: string, value: unknown): Override => ({ path, value, isText: false });
@@ -184,7 +181,10 @@ async function prepare(
   const onMeasure = (title: string): void => terminal.line(`measuring a step of ${title}`);
   if (table === 'table1') {
     const request = table1Options(options, overrides);
-    return { ...prepareTable1(request, { device, threads }, options.dryRun ? { onMeasure } : null), device };
+    return {
+      ...prepareTable1(request, { device, threads }, options.dryRun ? { onMeasure } : null, wantedIds(options)),
+      device,
+    };
   }
   const request = {
     set: table,
@@ -195,6 +195,7 @@ async function prepare(
     overrides,
     out: resolve(options.out),
     keep: options.dryRun !== true,
+    only: wantedIds(options),
   };
   return { ...(await prepareCifar(request, { device, threads }, onMeasure)), device };
 }

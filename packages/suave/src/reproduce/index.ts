@@ -8,12 +8,12 @@ import { type CifarOptions, cifarJobs, planCifar } from './cifar.js';
 import { chooseForBudget } from './cifar-budget.js';
 import { configOf, type Estimate, estimateJobs, stepsOf } from './estimate.js';
 import { type ChoiceRequest, keepChoice, keptChoice } from './kept-choice.js';
-import type { Job, Plan } from './plan.js';
+import { type Job, type Plan, wantedJobs } from './plan.js';
 import { planTable1, swavEpochs, type Table1Options } from './table1.js';
 
 export { type Estimate, type EstimatedJob, estimateJobs } from './estimate.js';
 export { measureStep, pixelsOfStep, type StepCost } from './measure-step.js';
-export { type Cell, type Job, type Plan, type Row, setting } from './plan.js';
+export { type Cell, type Job, type Plan, type Row, setting, wantedJobs } from './plan.js';
 export { otherProtocols, table1Numbers } from './published.js';
 export {
   markdownOf,
@@ -42,13 +42,15 @@ function imagenetFactsOf(job: Job, machine: Machine): DataFacts {
 }
 
 /**
- * Plans Table 1 and, where asked for, measures how long it takes.
- * @throws DataError when ImageNet's folder or a given file is missing
+ * Plans Table 1 and, where asked for, measures how long the runs take that are wanted.
+ * @param only  ids of the runs that are wanted, null for all
+ * @throws DataError when ImageNet's folder or a given file is missing; UsageError for an id that there is not
  */
 export function prepareTable1(
   options: Table1Options,
   machine: Machine,
   measure: { onMeasure?(title: string): void } | null,
+  only: readonly string[] | null = null,
 ): PlannedReproduction {
   if (!existsSync(join(options.imagenet, 'train'))) {
     throw new DataError(
@@ -62,11 +64,12 @@ export function prepareTable1(
     throw new DataError(`${file}: no such file. Check the path.`, { code: 'NO_SUCH_FILE', file });
   }
   const plan = planTable1(options);
+  const wanted = wantedJobs(plan.jobs, only);
   const estimate =
     measure === null
       ? null
       : estimateJobs(
-          plan.jobs,
+          wanted,
           (job) => imagenetFactsOf(job, machine),
           (title) => measure.onMeasure?.(title),
         );
@@ -84,20 +87,22 @@ export interface CifarRequest {
   readonly overrides: readonly Override[];
   /** OUT: what was chosen for the same request there is taken again. */
   readonly out: string;
+  /** Ids of the runs that are wanted; null or absent for all. */
+  readonly only?: readonly string[] | null;
   /** Whether the plan will be carried out: a new choice is written into OUT, and nothing is measured that no choice needs. */
   readonly keep: boolean;
 }
 
 /**
  * Plans a CIFAR comparison: looks at the data, measures steps, and chooses backbone and epochs that fit into the budget.
- * @throws DataError for DATA that cannot be used; ConfigError when OUT holds another comparison
+ * @throws DataError for DATA that cannot be used; ConfigError when OUT holds another comparison; UsageError for an id that there is not
  */
 export async function prepareCifar(
   request: CifarRequest,
   machine: Machine,
   onMeasure?: (title: string) => void,
 ): Promise<PlannedReproduction> {
-  const { set, data, labelsPerClass, seeds, budget, overrides, out, keep } = request;
+  const { set, data, labelsPerClass, seeds, budget, overrides, out, keep, only = null } = request;
   const found = await planData({ data, labelsPerClass, holdout: 0.2, seed: 1 });
   const facts: DataFacts = {
     numTrain: found.numTrain,
@@ -107,13 +112,14 @@ export async function prepareCifar(
     ...machine,
   };
   const options = { set, data, facts, labelsPerClass, seeds, overrides };
+  const wanted = wantedJobs(cifarJobs({ ...options, arch: null, share: 1 }), only); // before anything is measured or kept
   const size = `${facts.numTrain} training images in ${facts.numClasses} classes, ${facts.numLabeled} of them labeled`;
   if (budget === null) {
     const full: CifarOptions = { ...options, arch: null, share: 1 };
     const notes = [`${size}; backbones and epochs are those of the recipes.`];
     return {
       plan: planCifar(full, notes),
-      estimate: keep ? null : estimateJobs(cifarJobs(full), () => facts, onMeasure),
+      estimate: keep ? null : estimateJobs(wanted, () => facts, onMeasure),
     };
   }
   const kept: ChoiceRequest = { data, labelsPerClass, seeds, budget, images: facts.numTrain, device: machine.device };

@@ -1,4 +1,5 @@
 /** @file What a reproduction is made of: runs in order, each starting from files or earlier runs, and the table that their results fill. */
+import { UsageError } from '../errors.js';
 import type { Config, Override } from '../recipes/index.js';
 
 /** One run: trained, then evaluated if it names classes. */
@@ -50,6 +51,22 @@ export interface Plan {
   readonly rows: readonly Row[];
   /** Sentences below the table: choices made, numbers of other protocols. */
   readonly notes: readonly string[];
+}
+
+/**
+ * The jobs that are asked for; all where `only` is null.
+ * @throws UsageError for an id that no job has
+ */
+export function wantedJobs<J extends Pick<Job, 'id'>>(
+  jobs: readonly J[],
+  only: readonly string[] | null,
+): readonly J[] {
+  const unknown = only?.find((id) => !jobs.some((job) => job.id === id));
+  if (unknown !== undefined) {
+    const known = jobs.map((job) => job.id).join(', ');
+    throw new UsageError(`suave reproduce --only: no run is called "${unknown}". Known: ${known}.`);
+  }
+  return only === null ? jobs : jobs.filter((job) => only.includes(job.id));
 }
 
 /** A setting of a job. */

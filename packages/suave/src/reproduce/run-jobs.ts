@@ -1,6 +1,7 @@
 /** @file Does the runs of a plan one after the other: what is done is skipped, what was interrupted is continued. */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { ConfigError } from '../errors.js';
 import { evaluate } from '../evaluation/index.js';
 import { runPaths, writeFileAtomic } from '../runs/index.js';
 import { type TrainingEvents, train } from '../training/index.js';
@@ -17,6 +18,8 @@ export interface JobResult {
   readonly seconds: number;
   /** The run folder. */
   readonly run: string;
+  /** What it was made with, as `jobSettings` has it. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 /** Where and how a plan is carried out. */
@@ -37,10 +40,46 @@ export interface RunJobsOptions {
 const runFolder = (out: string, id: string): string => join(out, 'runs', id);
 const resultFile = (out: string, id: string): string => join(out, 'results', `${id}.json`);
 
-/** Results of the jobs that are done. */
+/** Settings that follow the machine: OUT may be shared by several. */
+const ofMachine = new Set(['device', 'precision', 'data.cache', 'data.workers']);
+
+/** What a result depends on beside the recipe's own numbers; of files the name alone. */
+function jobSettings({ overrides, init, scale }: Job): Record<string, unknown> {
+  const own = overrides.filter(({ path }) => !ofMachine.has(path));
+  return {
+    ...Object.fromEntries(
+      own.map(({ path, value }) => [path, path === 'data.labels' ? basename(String(value)) : value]),
+    ),
+    scale,
+    init: init === null ? null : 'file' in init ? basename(init.file) : init.job,
+  };
+}
+
+/**
+ * Results of the jobs that are done.
+ * @throws ConfigError `CONFIG_REPRODUCE` when one of them was made with other settings
+ */
 export function readResults(plan: Plan, out: string): Map<string, JobResult> {
   const done = plan.jobs.filter(({ id }) => existsSync(resultFile(out, id)));
-  return new Map(done.map(({ id }) => [id, JSON.parse(readFileSync(resultFile(out, id), 'utf8')) as JobResult]));
+  return new Map(
+    done.map((job) => {
+      const result = JSON.parse(readFileSync(resultFile(out, job.id), 'utf8')) as JobResult;
+      if (result.settings !== undefined) checkSettings(job, result.settings, out);
+      return [job.id, result];
+    }),
+  );
+}
+
+function checkSettings(job: Job, before: Readonly<Record<string, unknown>>, out: string): void {
+  const now = jobSettings(job);
+  const shown = (value: unknown): string => JSON.stringify(value) ?? 'nothing';
+  const changed = Object.keys({ ...before, ...now }).find((path) => shown(before[path]) !== shown(now[path]));
+  if (changed === undefined) return;
+  throw new ConfigError(
+    changed,
+    `suave reproduce ${changed}: ${out} holds the run ${job.id} with ${shown(before[changed])}, got ${shown(now[changed])}. Repeat it as it was, or choose another --out.`,
+    { code: 'CONFIG_REPRODUCE' },
+  );
 }
 
 /**
@@ -93,7 +132,7 @@ async function runJob(plan: Plan, job: Job, options: RunJobsOptions): Promise<Jo
     events,
   });
   if (trained.interrupted) return null;
-  const result = { id: job.id, seconds: trained.seconds, run };
+  const result = { id: job.id, seconds: trained.seconds, run, settings: jobSettings(job) };
   if (!job.isEvaluated) return { ...result, top1: null, top5: null, images: 0 };
   const { evaluation } = await evaluate({
     model: run,
