@@ -46,6 +46,14 @@ describe('suave reproduce', () => {
     expect(stderr).toMatch(message);
   });
 
+  it('refuses a file as OUT before it measures anything', async () => {
+    const args = ['reproduce', 'cifar10', 'images', '--labels-per-class', '4', '--budget', '1'];
+    const { status, stderr } = await place.run([...args, '--out', 'images/class-0/0.png']);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/--out .*: expected a folder, but .* is a file/);
+    expect(stderr).not.toMatch(/measuring/);
+  });
+
   it('prints a plan from measured steps and writes nothing', async () => {
     const args = ['reproduce', 'cifar10', 'images', '--labels-per-class', '4', '--budget', '1', '--out', 'sized'];
     const { status, stdout } = await place.run([...args, '--dry-run', '--json']);

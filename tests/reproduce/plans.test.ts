@@ -140,12 +140,14 @@ describe('CIFAR', () => {
   });
 
   it('lets a setting of the user win over those of the plan', () => {
-    const overrides = [setting('epochs', 7), setting('batch.unlabeled', 48)];
-    for (const job of planCifar({ ...cifar, overrides }, []).jobs.filter(({ id }) => !id.startsWith('supervised')))
-      expect(configOf(job, facts).stages.at(-1), job.id).toMatchObject({ epochs: 7, batch: { unlabeled: 48 } });
+    const overrides = [setting('epochs', 7), setting('optimizer.lr', 0.123)];
+    const few = { ...facts, numTrain: 240 };
+    for (const job of planCifar({ ...cifar, facts: few, overrides }, []).jobs)
+      expect(configOf(job, few).stages.at(-1), job.id).toMatchObject({ epochs: 7, optimizer: { lr: 0.123 } });
+    expect(planCifar({ ...cifar, overrides }, []).rows[1].texts[2]).toBe('7 + 7');
     for (const job of planTable1({ ...options, overrides }).jobs) {
       const own = factsFor(recipeNamed(job.recipe));
-      expect(configOf(job, own).stages.at(-1), job.id).toMatchObject({ epochs: 7, batch: { unlabeled: 48 } });
+      expect(configOf(job, own).stages.at(-1), job.id).toMatchObject({ epochs: 7, optimizer: { lr: 0.123 } });
     }
   });
 

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { didYouMean, UsageError } from '../errors.js';
 import { type Override, parseSet } from '../recipes/index.js';
 import type { PlannedReproduction, PlanReport, Table1Options } from '../reproduce/index.js';
+import { checkOut } from '../runs/index.js';
 import { chooseDevice } from './device.js';
 import { InterruptedError } from './exit.js';
 import { oneOf, wholeNumber } from './numbers.js';
@@ -93,6 +94,7 @@ async function runReproduce(name: string, data: string | undefined, options: Rep
       `suave reproduce: expected table1, cifar10 or cifar100, got "${name}".${didYouMean(name, tables)}`,
     );
   checkArguments(table, data, options);
+  checkOut(options.out, true);
   const threads = wholeNumber('reproduce', 'threads', options.threads, 1) ?? defaultThreads();
   prepareThreads(threads);
   const reproduce = await import('../reproduce/index.js');

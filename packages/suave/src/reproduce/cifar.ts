@@ -8,6 +8,7 @@ import {
   resolveRecipe,
   type Stage,
 } from '../recipes/index.js';
+import { configOf } from './estimate.js';
 import { type Job, type Plan, setting } from './plan.js';
 import { otherProtocols } from './published.js';
 
@@ -137,16 +138,17 @@ export function cifarJobs(options: CifarOptions): Job[] {
 /** Lays out the comparison. */
 export function planCifar(options: CifarOptions, notes: readonly string[]): Plan {
   const jobs = cifarJobs(options);
-  const { set, labelsPerClass, seeds, facts, share } = options;
+  const { set, labelsPerClass, seeds, facts } = options;
   const title = set === 'cifar10' ? 'CIFAR-10' : 'CIFAR-100';
   const rows = contestantsOf(set)
     .filter(({ isEvaluated }) => isEvaluated)
     .map((contestant) => {
-      const config = configFor(contestant, options);
-      const epochs = (stage: Stage): number => Math.max(1, Math.round(stage.epochs * share));
-      const own = config.stages.slice(contestant.startsFrom === null ? -1 : -2).map(epochs);
+      const configNamed = (key: string): Config => configOf(jobs.find(({ id }) => id === `${key}-seed1`)!, facts);
+      const config = configNamed(contestant.key);
+      const before = contestant.startsFrom === null ? [] : [configNamed(contestant.startsFrom)];
+      const epochs = [...before, config].map(({ stages }) => stages.at(-1)!.epochs);
       return {
-        texts: [contestant.title, config.model.arch, own.join(' + '), `${labelsPerClass * facts.numClasses}`],
+        texts: [contestant.title, config.model.arch, epochs.join(' + '), `${labelsPerClass * facts.numClasses}`],
         cells: [
           {
             jobs: Array.from({ length: seeds }, (_, index) => `${contestant.key}-seed${index + 1}`),
