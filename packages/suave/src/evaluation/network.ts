@@ -51,7 +51,11 @@ export function createNetwork<Description extends CheckpointModel>(
   return (device === 'cpu' ? network : network.to({ device })) as NetworkOf<Description>;
 }
 
-function createDescribedBackbone(description: CheckpointBackbone, { dropPath = 0 }: NetworkOptions): Backbone {
+/** Builds the backbone alone, with fresh weights, on the CPU. */
+export function createDescribedBackbone(
+  description: CheckpointBackbone,
+  { dropPath = 0 }: Pick<NetworkOptions, 'dropPath'> = {},
+): Backbone {
   const { arch, width, stem, patchSize, imageSize } = description;
   if (patchSize === null || imageSize === null) return createBackbone(arch, { width, stem });
   return createBackbone(arch, { width, patchSize, imageSize, dropPathRate: dropPath });

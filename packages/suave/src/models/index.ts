@@ -1,5 +1,6 @@
 /** @file The door of the models. */
 export { Backbone } from './backbone.js';
+export { isBackboneKey, isCounted } from './backbone-keys.js';
 export type { Branch, CheckpointPart, SkippedKey } from './checkpoint-layouts.js';
 export { DinoHead, type DinoHeadOptions, type DinoScores } from './dino-head.js';
 export { DinoModel, type DinoModelOptions, type DinoOutput } from './dino-model.js';

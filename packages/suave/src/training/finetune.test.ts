@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { liveTensors, scope, writeSafetensors, zeros } from '@suave/torch';
@@ -147,6 +147,30 @@ describe('fine-tuning of Daino', () => {
     expect(result.top1).not.toBeNull();
     expect(notes.join()).toMatch(/trained on 2 classes, the data has 3/);
     expect(readConfig(path('daino-3'))).toMatchObject({ stages: [{ method: 'daino', init: 'backbone+head' }] });
+    expect(liveTensors().count).toBe(before);
+  }, 120_000);
+});
+
+describe('weights that another program wrote', () => {
+  it('are refused before anything is written where the architecture is another one', async () => {
+    const backbone = createBackbone('resnet14', { width: 0.25, stem: 'cifar' });
+    const file = path('resnet14.safetensors');
+    writeSafetensors(file, backbone.stateDict());
+    backbone.dispose();
+    const start = { ...common, data: path('data'), out: path('refused') };
+    const before = liveTensors().count;
+    const others = [
+      ['resnet20', /of 105 entries do not fit/],
+      ['resnet8', /resnet8, got a larger one: 30 of its 75 entries have no place/],
+    ] as const;
+    for (const [arch, message] of others) {
+      const overrides = settings({ ...tiny, init: file, 'model.arch': arch });
+      await expect(train({ ...start, overrides })).rejects.toThrow(message);
+      expect(existsSync(path('refused'))).toBe(false);
+      expect(liveTensors().count).toBe(before);
+    }
+    const fitting = settings({ ...tiny, init: file, 'model.arch': 'resnet14' });
+    expect((await train({ ...start, overrides: fitting })).top1).not.toBeNull();
     expect(liveTensors().count).toBe(before);
   }, 120_000);
 });

@@ -2,8 +2,16 @@
 import { type nn, openTensorFile, type Tensor, type TensorFile } from '@suave/torch';
 import { CheckpointError, listNames } from '../errors.js';
 import { networkPrefix, predictingPrefix, readNetworkTensors } from '../evaluation/classifier.js';
-import { architectureText } from '../evaluation/network.js';
-import { type LoadReport, leastBackboneShare, loadWeights, planImport, readTensors } from '../models/index.js';
+import { architectureText, createDescribedBackbone } from '../evaluation/network.js';
+import {
+  isBackboneKey,
+  isCounted,
+  type LoadReport,
+  leastBackboneShare,
+  loadWeights,
+  planImport,
+  readTensors,
+} from '../models/index.js';
 import type { Config, Stage } from '../recipes/index.js';
 import { type CheckpointMetadata, type CheckpointModel, decodeCheckpointMetadata } from '../runs/index.js';
 
@@ -54,7 +62,7 @@ export function describeInit(path: string): CheckpointMetadata | null {
 }
 
 /**
- * Checks that a checkpoint can be started from, before anything is allocated or written.
+ * Checks that a checkpoint can be started from, before anything is written.
  * @throws CheckpointError when it is missing, no checkpoint, not one of a known network, or of another architecture
  */
 export function checkInit(path: string, config: Config): void {
@@ -62,6 +70,7 @@ export function checkInit(path: string, config: Config): void {
   const described = describe(file)?.model;
   if (described === undefined) {
     planImport(file, { preferred: 'student', allowPartial: config.allowPartialInit });
+    if (!config.allowPartialInit) checkBackbone(path, config);
     return;
   }
   const wanted: CheckpointModel = {
@@ -77,6 +86,30 @@ export function checkInit(path: string, config: Config): void {
     `--init ${path}: expected a checkpoint of ${architectureText(wanted)}, got one of ${architectureText(described)}. Use another checkpoint, or --arch ${described.arch} with --set model.width=${described.width} --set model.stem=${described.stem}.`,
     { code: 'CHECKPOINT_ARCHITECTURE' },
   );
+}
+
+/** Loads the weights of another program's file into the backbone of the configuration, to see whether they fit it, and it them. */
+function checkBackbone(path: string, { model }: Config): void {
+  const backbone = createDescribedBackbone(model);
+  try {
+    const weights = readInitWeights(path);
+    try {
+      const report = handOver(backbone, weights, 'backbone', { from: `--init ${path}` });
+      const inFile = [...weights.keys()].filter(
+        (key) => isBackboneKey(key.replace(/^backbone\./, '')) && isCounted(key),
+      );
+      const loaded = report?.backbone.loaded ?? 0;
+      if (loaded >= leastBackboneShare * inFile.length) return;
+      throw new CheckpointError(
+        `--init ${path}: expected a backbone ${model.arch}, got a larger one: ${inFile.length - loaded} of its ${inFile.length} entries have no place in it. Use --arch to name the architecture of the file, or --allow-partial.`,
+        { code: 'CHECKPOINT_ARCHITECTURE' },
+      );
+    } finally {
+      for (const tensor of weights.values()) tensor.dispose();
+    }
+  } finally {
+    backbone.dispose();
+  }
 }
 
 /**
