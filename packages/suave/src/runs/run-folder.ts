@@ -38,7 +38,7 @@ export function checkOut(out: string, resume: boolean): void {
     );
   }
   const owner = readLock(paths.lock);
-  if (owner !== null && isLockAlive(owner)) acquireLock(paths.lock); // throws the sentence that names the owner
+  if (owner !== null && isLockAlive(owner)) acquireLock(paths.lock).release(); // throws the sentence that names the owner, who may just have gone
 }
 
 /**
