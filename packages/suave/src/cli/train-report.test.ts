@@ -3,6 +3,7 @@ import type { TrainResult } from '../training/index.js';
 import { trainingResultText } from './train-report.js';
 
 const result: TrainResult = {
+  method: 'swav',
   run: '/runs/first',
   interrupted: false,
   alreadyFinished: false,

@@ -83,6 +83,16 @@ export function reportTraining(terminal: Terminal): TrainingEvents {
   };
 }
 
+/** The methods by the names that people know. */
+const methodNames: Readonly<Record<TrainResult['method'], string>> = {
+  swav: 'SwAV',
+  suave: 'Suave',
+  dino: 'DINO',
+  daino: 'Daino',
+  paws: 'PAWS',
+  supervised: 'supervised',
+};
+
 /** Whether there are images to validate on, and no accuracy: SwAV and DINO. */
 const hasNoClasses = ({ top1, images }: TrainResult): boolean => top1 === null && images > 0;
 
@@ -100,7 +110,7 @@ function scoreLine(name: string, result: TrainResult): string {
 export function trainingResultText(result: TrainResult): string {
   const lines: string[] = [];
   if (result.alreadyFinished) lines.push(`${result.run}: this run is finished, nothing to do.`);
-  lines.push(scoreLine('Suave', result));
+  lines.push(scoreLine(methodNames[result.method], result));
   if (result.baseline !== null) {
     lines.push(scoreLine('supervised only', result.baseline));
     if (result.top1 !== null && result.baseline.top1 !== null) {

@@ -1,7 +1,7 @@
 /** @file Door of training: from a folder of images and a recipe to a run folder. */
 import { setNumThreads } from '@suave/torch';
 import { type LoadedData, loadPlannedData } from '../data/index.js';
-import type { Config } from '../recipes/index.js';
+import type { Config, Stage } from '../recipes/index.js';
 import { checkOut, holdsRun, runPaths } from '../runs/index.js';
 import type { TrainingEvents } from './events.js';
 import { type FinetuneRequest, finetuneRequest } from './finetune.js';
@@ -29,6 +29,8 @@ export interface TrainWatch {
 export interface TrainResult {
   /** The run folder. */
   run: string;
+  /** Method of its last stage. */
+  method: Stage['method'];
   /** Whether it was stopped before it was done; a checkpoint is written. */
   interrupted: boolean;
   /** Whether there was nothing left to do. */
@@ -77,7 +79,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const wantsBaseline = options.baseline || (options.resume && holdsRun(baselineRoot));
     const baseline =
       wantsBaseline && !main.interrupted ? await trainBaseline(config, data, baselineRoot, events, signal) : null;
-    return asResult(main, baseline);
+    return asResult(config.stages.at(-1)!.method, main, baseline);
   } finally {
     data.dispose();
   }
@@ -119,10 +121,11 @@ async function trainBaseline(
   return trainRun({ config: own, data, out, isResumed: holdsRun(out), events, signal });
 }
 
-function asResult(run: RunResult, baseline: RunResult | null): TrainResult {
+function asResult(method: Stage['method'], run: RunResult, baseline: RunResult | null): TrainResult {
   const { score, best } = run;
   return {
     run: run.run,
+    method,
     interrupted: run.interrupted || (baseline?.interrupted ?? false),
     alreadyFinished: run.alreadyFinished && (baseline?.alreadyFinished ?? true),
     top1: score?.top1 ?? null,
@@ -131,6 +134,7 @@ function asResult(run: RunResult, baseline: RunResult | null): TrainResult {
     images: run.images,
     best: best === null ? null : { top1: best.top1, epoch: best.epoch },
     seconds: Math.round(run.seconds * 10) / 10,
-    baseline: baseline === null ? null : asResult({ ...baseline, score: baseline.best ?? baseline.score }, null),
+    baseline:
+      baseline === null ? null : asResult('supervised', { ...baseline, score: baseline.best ?? baseline.score }, null),
   };
 }
