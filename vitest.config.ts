@@ -7,6 +7,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     include: ['packages/*/src/**/*.test.ts', 'tests/**/*.test.ts', 'bench/**/*.test.ts'],
+    setupFiles: ['tests/fixtures/property-seed.ts'],
     env: { OMP_NUM_THREADS, OPENBLAS_NUM_THREADS },
     testTimeout: 120_000,
     hookTimeout: 120_000,

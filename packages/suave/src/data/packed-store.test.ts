@@ -16,7 +16,7 @@ import {
   writeFiles,
 } from '../../../../tests/fixtures/cifar-files.js';
 import { temporaryFolder, writeFile } from '../../../../tests/fixtures/image-folders.js';
-import { balancedIndexList, type LoadedData, loadData, loadEvaluationData } from './index.js';
+import { balancedIndexList, type ImageSet, type LoadedData, loadData, loadEvaluationData } from './index.js';
 import { scanData } from './scan-data.js';
 
 const cache = temporaryFolder();
@@ -42,18 +42,25 @@ const forms: Record<string, (set: CifarSet) => string | Promise<string>> = {
   'class folders': (set) => writeCifarFolders(temporaryFolder(), set),
 };
 
+/** Every image of a set as one batch: name, size, bytes. */
+async function imagesOf(set: ImageSet, name: (path: string) => string) {
+  const all = Int32Array.from({ length: set.length }, (_, i) => i);
+  const reader = set.read((batch) => (batch === 0 ? all : null));
+  await reader.prepare(0);
+  const { pixels, offsets, heights, widths } = reader.window;
+  const images = Array.from(all, (i) => {
+    const bytes = heights[i] * widths[i] * 3;
+    const content = scope(() => Buffer.from(pixels.narrow(0, offsets[i], bytes).data() as Uint8Array));
+    return [name(set.paths[i]), heights[i], widths[i], content.toString('base64')];
+  });
+  reader.close();
+  return images;
+}
+
 /** All that training sees of DATA, without the ends of file names. */
-function contentOf(data: LoadedData) {
+async function contentOf(data: LoadedData) {
   const name = (path: string) => path.replace(/\.png$/, '');
-  const images = [data.train, data.val].map((set) =>
-    Array.from({ length: set?.length ?? 0 }, (_, i) => {
-      if (set === null) return [];
-      const bytes = set.heights[i] * set.widths[i] * 3;
-      const { pixels, offsets } = set.read(() => null).window;
-      const content = scope(() => Buffer.from(pixels.narrow(0, offsets[i], bytes).data() as Uint8Array));
-      return [name(set.paths[i]), set.heights[i], set.widths[i], content.toString('base64')];
-    }),
-  );
+  const images = await Promise.all([data.train, data.val].map((set) => (set === null ? [] : imagesOf(set, name))));
   return {
     classes: data.classes,
     images,
@@ -70,7 +77,7 @@ function contentOf(data: LoadedData) {
 
 async function contentAndEnd(options: Parameters<typeof loadData>[0]) {
   const data = await loadData(options);
-  const content = contentOf(data);
+  const content = await contentOf(data);
   data.dispose();
   return content;
 }
@@ -123,7 +130,7 @@ describe('CIFAR', () => {
     const data = await forms['a Python archive'](set);
     const first = await loadData({ ...load, data, labelsPerClass: 2 });
     const again = await loadData({ ...load, data, splits: first.splits, classes: first.classes });
-    expect(contentOf(again)).toEqual(contentOf(first));
+    expect(await contentOf(again)).toEqual(await contentOf(first));
     const measured = await loadEvaluationData({ ...load, data, classes: ['cat', 'bird', 'airplane'] });
     expect(measured).toMatchObject({ source: 'val', images: { length: set.test.length } });
     expect([...measured.labels]).toEqual([...first.valLabels].map((label) => 2 - label));
