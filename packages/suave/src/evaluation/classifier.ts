@@ -13,7 +13,7 @@ import {
   RunError,
   runPaths,
 } from '../runs/index.js';
-import { createNetwork } from './network.js';
+import { createNetwork, type NetworkOf } from './network.js';
 
 /** Which checkpoint of a run is meant: the last (the paper's protocol), or the best on the hold-out. */
 export type CheckpointChoice = 'last' | 'best';
@@ -78,6 +78,29 @@ export function readNetworkTensors(file: string, prefix: string): Map<string, Te
   }
 }
 
+/**
+ * The network that a checkpoint describes, with the weights under `prefix`; the caller owns it.
+ * @throws CheckpointError when the weights do not fit the description
+ */
+export function loadNetwork<Description extends CheckpointModel>(
+  file: string,
+  description: Description,
+  device: string,
+  prefix = predictingPrefix(description),
+): NetworkOf<Description> {
+  const network = createNetwork(description, device);
+  const tensors = readNetworkTensors(file, prefix);
+  try {
+    network.loadStateDict(tensors);
+  } catch (cause) {
+    network.dispose();
+    throw cause;
+  } finally {
+    for (const tensor of tensors.values()) tensor.dispose();
+  }
+  return network;
+}
+
 /** A classifier that is ready to score images; owns its network. */
 export class Classifier {
   readonly #network: ClassifierNetwork;
@@ -110,16 +133,7 @@ export class Classifier {
         { code: 'CHECKPOINT_NOT_A_CLASSIFIER' },
       );
     }
-    const network: ClassifierNetwork = createNetwork(metadata.model, device);
-    const tensors = readNetworkTensors(file, predictingPrefix(metadata.model));
-    try {
-      network.loadStateDict(tensors);
-    } catch (cause) {
-      network.dispose();
-      throw cause;
-    } finally {
-      for (const tensor of tensors.values()) tensor.dispose();
-    }
+    const network = loadNetwork(file, metadata.model, device);
     return new Classifier(network, metadata.classes, metadata, device);
   }
 

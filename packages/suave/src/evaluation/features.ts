@@ -8,12 +8,11 @@ import { type CheckpointMetadata, isFolder } from '../runs/index.js';
 import {
   type CheckpointChoice,
   findCheckpoint,
+  loadNetwork,
   networkPrefix,
   predictingPrefix,
   readCheckpointMetadata,
-  readNetworkTensors,
 } from './classifier.js';
-import { createNetwork } from './network.js';
 import { readReleasedBackbone } from './released-weights.js';
 
 /** Whose weights of a method with a teacher. */
@@ -83,16 +82,7 @@ export class FeatureExtractor {
         { code: 'CHECKPOINT_WITHOUT_TEACHER' },
       );
     }
-    const network = createNetwork(model, device);
-    const tensors = readNetworkTensors(file, weights === 'student' ? networkPrefix : predictingPrefix(model));
-    try {
-      network.loadStateDict(tensors);
-    } catch (cause) {
-      network.dispose();
-      throw cause;
-    } finally {
-      for (const tensor of tensors.values()) tensor.dispose();
-    }
+    const network = loadNetwork(file, model, device, weights === 'student' ? networkPrefix : predictingPrefix(model));
     return new FeatureExtractor(
       network,
       network.backbone,

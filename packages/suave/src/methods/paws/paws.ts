@@ -7,8 +7,9 @@ import { cat, keep, noGrad, scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../../errors.js';
 import { type LabeledBatch, labeledAndUnlabeled, plainPositions, type UnlabeledBatch } from '../batch-parts.js';
 import { lossTerms } from '../losses.js';
-import type { Batch, LabeledImages, Method, ParameterGroup, Progress, StepResult } from '../method.js';
-import { prefixed, scoreInEvalMode, unprefixed } from '../network-state.js';
+import type { Batch, LabeledImages, ParameterGroup, Progress, StepResult } from '../method.js';
+import { NetworkMethod } from '../network-method.js';
+import { scoreInEvalMode } from '../network-state.js';
 import { type PawsEmbeddings, type PawsLossOptions, pawsLoss } from './losses.js';
 import type { PawsClassifier } from './paws-classifier.js';
 
@@ -34,17 +35,17 @@ function groupsByName(model: PawsClassifier): ParameterGroup[] {
 
 /**
  * Learns from unlabeled views and a class-stratified support in each step. A batch's `labeled` part is the support: all
- * views of it stacked, with one target column per class of the support.
+ * views of it stacked, with one target column per class of the support. `classify` gives log-probabilities by the bank of
+ * labeled images, and throws a CheckpointError before `refreshClassifier` or a state with a bank.
  */
-export class Paws implements Method {
-  readonly model: PawsClassifier;
+export class Paws extends NetworkMethod<PawsClassifier> {
   readonly predictsClasses = true;
   /** The scores are log-probabilities already. */
   readonly temperature = 1;
   readonly #options: PawsLossOptions;
 
   constructor({ model, ...options }: PawsOptions) {
-    this.model = model;
+    super(model);
     this.#options = { ...options, temperature: model.temperature };
   }
 
@@ -77,19 +78,6 @@ export class Paws implements Method {
     };
   }
 
-  afterBackward(_progress: Progress): void {}
-
-  afterStep(_progress: Progress): void {}
-
-  schedules(_progress: Progress): Record<string, number> {
-    return {};
-  }
-
-  /** Log-probabilities by the bank. @throws CheckpointError before `refreshClassifier` or a state with a bank */
-  classify(images: Tensor): Tensor {
-    return scoreInEvalMode(this.model, () => this.model.classify(images));
-  }
-
   /** Embeds all labeled images in eval mode: the bank that `classify` compares with. */
   async refreshClassifier(labeled: Iterable<LabeledImages> | AsyncIterable<LabeledImages>): Promise<void> {
     const parts: { embeddings: Tensor; labels: Tensor }[] = [];
@@ -115,25 +103,5 @@ export class Paws implements Method {
         labels.dispose();
       }
     }
-  }
-
-  state(): Map<string, Tensor> {
-    return prefixed('model.', this.model.stateDict());
-  }
-
-  loadState(state: ReadonlyMap<string, Tensor>): void {
-    this.model.loadStateDict(unprefixed('model.', state));
-  }
-
-  train(): void {
-    this.model.train();
-  }
-
-  eval(): void {
-    this.model.eval();
-  }
-
-  dispose(): void {
-    this.model.dispose();
   }
 }

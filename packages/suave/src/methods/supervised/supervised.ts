@@ -3,13 +3,13 @@
  * and linear probes (where the model's backbone is frozen).
  * Shapes: L' labeled rows (mixed ones included), K classes.
  */
-import { scope, type Tensor } from '@suave/torch';
+import { scope } from '@suave/torch';
 import { SuaveError } from '../../errors.js';
 import { type ClassifierNetwork, LinearClassifier } from '../../models/index.js';
 import { softCrossEntropy } from '../losses.js';
-import { type Batch, type Method, oneGroup, type ParameterGroup, type Progress, type StepResult } from '../method.js';
+import { type Batch, oneGroup, type ParameterGroup, type Progress, type StepResult } from '../method.js';
 import { labeledTerms } from '../monitoring.js';
-import { prefixed, scoreInEvalMode, unprefixed } from '../network-state.js';
+import { NetworkMethod } from '../network-method.js';
 
 /** Options of `Supervised`. */
 export interface SupervisedOptions {
@@ -22,14 +22,13 @@ export interface SupervisedOptions {
 }
 
 /** Cross entropy with label smoothing on labeled rows; unlabeled images in a batch are not looked at. */
-export class Supervised implements Method {
-  readonly model: ClassifierNetwork;
+export class Supervised extends NetworkMethod<ClassifierNetwork> {
   readonly predictsClasses = true;
   readonly temperature: number;
   readonly #labelSmoothing: number;
 
   constructor(options: SupervisedOptions) {
-    this.model = options.model;
+    super(options.model);
     this.temperature = options.temperature ?? 1;
     this.#labelSmoothing = options.labelSmoothing ?? 0.01;
   }
@@ -64,37 +63,5 @@ export class Supervised implements Method {
       const watched = progress.monitored === false ? {} : labeledTerms(scores.detach(), labeled.targets);
       return { loss, terms: { loss_labeled: loss.detach(), ...watched } };
     });
-  }
-
-  afterBackward(_progress: Progress): void {}
-
-  afterStep(_progress: Progress): void {}
-
-  schedules(_progress: Progress): Record<string, number> {
-    return {};
-  }
-
-  classify(images: Tensor): Tensor {
-    return scoreInEvalMode(this.model, () => this.model.classify(images));
-  }
-
-  state(): Map<string, Tensor> {
-    return prefixed('model.', this.model.stateDict());
-  }
-
-  loadState(state: ReadonlyMap<string, Tensor>): void {
-    this.model.loadStateDict(unprefixed('model.', state));
-  }
-
-  train(): void {
-    this.model.train();
-  }
-
-  eval(): void {
-    this.model.eval();
-  }
-
-  dispose(): void {
-    this.model.dispose();
   }
 }
