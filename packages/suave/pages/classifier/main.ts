@@ -1,0 +1,2 @@
+/** @file Start of the page. */
+export {};

@@ -1,0 +1,42 @@
+/** @file Building blocks of pages that are one file: escaped text, data and scripts that cannot end their own element. */
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** Text as the content of an element or of a quoted attribute. */
+export function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character]);
+}
+
+/** A value as the content of `<script type="application/json">`: no `<` is left that could end the element. */
+export function inlineJson(value: unknown): string {
+  return JSON.stringify(value)
+    .replaceAll('<', '\\u003c')
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029');
+}
+
+/** A script as the content of `<script>`: an end tag can only stand in strings and patterns, where `\/` is the same character. */
+export function inlineScript(source: string): string {
+  return source.replace(/<\/(?=script)/gi, '<\\/');
+}
+
+/** Pages whose browser code lies in `pages/NAME/main.ts`, bundled when the package is built. */
+export type PageName = 'report' | 'classifier';
+
+/**
+ * The bundled browser code of a page and its style sheet, ready to be put into its HTML.
+ * @throws Error where the package was not built
+ */
+export function pageBundle(name: PageName): { script: string; style: string } {
+  const file = (extension: string) => fileURLToPath(new URL(`../dist/pages/${name}.${extension}`, import.meta.url));
+  if (!existsSync(file('js'))) throw new Error(`${file('js')}: the page was not built. Run npm run build.`);
+  return { script: readFileSync(file('js'), 'utf8'), style: readFileSync(file('css'), 'utf8') };
+}
