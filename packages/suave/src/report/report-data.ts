@@ -74,14 +74,12 @@ export interface ReliabilityBin {
 export interface Calibration {
   /** Fitted temperature, the one that probabilities are computed with. */
   readonly temperature: number;
-  /** Expected calibration error, 15 bins of equal width, with that temperature. */
+  /** Expected calibration error, 15 bins of equal width; each half of the images at the temperature that fits the other half. */
   readonly ece: number;
   /** The same with the temperature of training. */
   readonly eceBefore: number;
   readonly trainingTemperature: number;
   readonly bins: readonly ReliabilityBin[];
-  /** Where the temperature was fitted on the images that it is measured on. */
-  readonly isOptimistic: boolean;
 }
 
 /** What remains, and how right it is, where answers below a confidence are withheld. */
@@ -192,7 +190,7 @@ export interface ReportData {
   readonly score: ReportScore | null;
   /** Supervised training on the same labels alone, on the same images; its best number of steps. */
   readonly baseline: ReportScore | null;
-  /** Accuracy minus that of the baseline, with the 95 % interval of the paired difference where both were scored on the same images. */
+  /** Top-1 minus that of the baseline, with the 95 % interval of the difference (paired where both were scored on the same images). */
   readonly gain: Estimate | null;
   /** Where the measured images come from. */
   readonly source: 'val' | 'hold-out' | null;

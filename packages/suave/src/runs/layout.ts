@@ -11,6 +11,16 @@ export interface RunPaths {
   readonly environment: string;
   /** One JSON object a line. */
   readonly metrics: string;
+  /** The report, one page without network. */
+  readonly report: string;
+  /** Temperature, calibration error and the curve of coverage and accuracy on the held-out images. */
+  readonly calibration: string;
+  /** What the network saw: a picture for each stage. */
+  readonly views: string;
+  /** Event files for TensorBoard. */
+  readonly tensorboard: string;
+  /** The records of `metrics` as a table. */
+  readonly metricsTable: string;
   /** Present while a process writes to the run. */
   readonly lock: string;
   readonly splits: string;
@@ -35,6 +45,11 @@ export function runPaths(root: string): RunPaths {
     config: join(absolute, 'config.yaml'),
     environment: join(absolute, 'environment.json'),
     metrics: join(absolute, 'metrics.jsonl'),
+    report: join(absolute, 'report.html'),
+    calibration: join(absolute, 'calibration.json'),
+    views: join(absolute, 'views'),
+    tensorboard: join(absolute, 'tensorboard'),
+    metricsTable: join(absolute, 'metrics.csv'),
     lock: join(absolute, '.lock'),
     splits,
     checkpoints,
