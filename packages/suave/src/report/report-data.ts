@@ -102,6 +102,13 @@ export interface Curve {
   readonly points: readonly (readonly [images: number, value: number])[];
 }
 
+/** Where a stage of training begins, on the axis of the curves. */
+export interface StageStart {
+  readonly name: string;
+  /** Images seen before its first step. */
+  readonly images: number;
+}
+
 /** Curves that share an axis. */
 export interface CurveGroup {
   readonly title: string;
@@ -136,6 +143,8 @@ export interface ViewSheet {
 export interface MapData {
   /** x, y of every point. */
   readonly points: readonly (readonly [number, number])[];
+  /** Names of the classes that `labels` and `predicted` count. */
+  readonly names: readonly string[];
   /** Class of every point, −1 where unknown. */
   readonly labels: readonly number[];
   /** Predicted class of every point; null where the network names no classes. */
@@ -176,6 +185,8 @@ export interface ReportData {
   readonly format: 1;
   /** Name of the run folder. */
   readonly title: string;
+  /** Path of the run folder as a command of the reader would name it. */
+  readonly run: string;
   /** Method of the last stage, as people know it: Suave, SwAV, … */
   readonly method: string;
   /** ISO date and time of writing. */
@@ -196,6 +207,8 @@ export interface ReportData {
   readonly source: 'val' | 'hold-out' | null;
   readonly images: { readonly training: number; readonly labeled: number; readonly measured: number };
   readonly curves: readonly CurveGroup[];
+  /** In order; the first begins at 0. */
+  readonly stages: readonly StageStart[];
   readonly classes: readonly ClassRow[] | null;
   /** Cells with at least one image. */
   readonly confusion: readonly ConfusionCell[] | null;
