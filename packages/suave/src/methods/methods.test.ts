@@ -52,6 +52,8 @@ describe('a Suave step', () => {
         'loss_labeled',
         'loss_mixed',
         'loss_online',
+        'prototypes_used',
+        'assignment_entropy',
         'pseudo_label_top1',
         'pseudo_label_top5',
         'labeled_top1',
@@ -250,7 +252,8 @@ describe('Swav', () => {
     expect(losses.at(-1)).toBeLessThan(losses[0]);
     scope(() => {
       expect(() => method.step(batch(0), progress(0))).toThrow(/no mixed ones/);
-      expect(Object.keys(method.step(withoutMixing(0), progress(0)).terms)).toEqual(['loss_unlabeled']);
+      const { terms } = method.step(withoutMixing(0), progress(0));
+      expect(Object.keys(terms)).toEqual(['loss_unlabeled', 'prototypes_used', 'assignment_entropy']);
     });
   });
 });

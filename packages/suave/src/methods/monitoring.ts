@@ -1,15 +1,34 @@
 /**
- * @file Numbers that only watch: accuracy of pseudo-labels, labeled rows and online heads, as fractions on the device.
- * Shapes: B unlabeled images, L' labeled rows, K classes.
+ * @file Numbers that only watch: use of the prototypes, accuracy of pseudo-labels, labeled rows and online heads (fractions), on the device.
+ * Shapes: B unlabeled images, L' labeled rows, K classes or prototypes.
  */
-import { noGrad, scope, softmax, type Tensor } from '@suave/torch';
+import { cat, noGrad, scope, softmax, specialEntr, type Tensor } from '@suave/torch';
 import { topkAccuracy } from './accuracy.js';
+import { assignmentEntropy } from './automatic-epsilon.js';
 import { type LabeledBatch, onlineRows } from './batch-parts.js';
 
 const KS = [1, 5] as const;
 
 function average(values: readonly Tensor[]): Tensor {
   return values.reduce((left, right) => left.add(right)).div(values.length);
+}
+
+/**
+ * How assignments use the prototypes. `prototypes_used`: their effective number, `exp(H(mean of q))`, from 1 (one has all images) to K
+ * (all have as much); of several layers the mean. `assignment_entropy`: see `assignmentEntropy`.
+ * @param layers  [B, K_i] per prototype layer and assignment crop, rows sum to 1
+ */
+export function assignmentTerms(layers: readonly (readonly Tensor[])[]): Record<string, Tensor> {
+  return noGrad(() =>
+    scope(() => {
+      const used = layers.map((crops) =>
+        specialEntr(cat([...crops]).mean(0, { dtype: 'float64' }))
+          .sum()
+          .exp(),
+      );
+      return { prototypes_used: average(used), assignment_entropy: assignmentEntropy(layers.flat()) };
+    }),
+  );
 }
 
 /**

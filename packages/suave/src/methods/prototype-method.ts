@@ -7,11 +7,11 @@ import { type Collective, noGrad, scope, setGradients, type Tensor } from '@suav
 import { CheckpointError } from '../errors.js';
 import type { PrototypeNetwork, SwavOutput } from '../models/index.js';
 import { Assigner, type AssignmentOptions } from './assignments.js';
-import { assignmentEntropy } from './automatic-epsilon.js';
 import { plainPositions, splitViews, type UnlabeledBatch } from './batch-parts.js';
 import type { ClusterWatch } from './cluster-watch.js';
 import { type Batch, type Method, oneGroup, type ParameterGroup, type Progress, type StepResult } from './method.js';
 import { MomentumEncoder, type MomentumEncoderOptions, momentumEncoderPrefix } from './momentum-encoder.js';
+import { assignmentTerms } from './monitoring.js';
 import { prefixed, scoreInEvalMode, unprefixed } from './network-state.js';
 import type { AssignmentQueue } from './queue.js';
 
@@ -116,10 +116,10 @@ export abstract class PrototypeMethod implements Method {
     );
   }
 
-  /** What to write down about a step's assignments: an automatic ε, and the entropy that it follows. */
-  protected assignmentTerms(assignments: readonly Tensor[]): Record<string, Tensor> {
+  /** What to write down about a step's assignments, per prototype layer and assignment crop; with an automatic ε, its value. */
+  protected assignmentTerms(assignments: readonly (readonly Tensor[])[]): Record<string, Tensor> {
     const epsilon = this.#assigner.nextEpsilon();
-    return epsilon === null ? {} : { epsilon, assignment_entropy: assignmentEntropy(assignments) };
+    return { ...(epsilon === null ? {} : { epsilon }), ...assignmentTerms(assignments) };
   }
 
   /** Positions of unmixed views in list order; checks the batch. */

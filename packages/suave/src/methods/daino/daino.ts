@@ -8,7 +8,7 @@ import { labeledAndUnlabeled, onlineRows } from '../batch-parts.js';
 import { DistillationMethod, type DistillationOptions } from '../dino/distillation-method.js';
 import { crossEntropyOf, lossTerms, lossWeights, onlineLoss, weightedSum } from '../losses.js';
 import type { Batch, Progress, StepResult } from '../method.js';
-import { labeledTerms, pseudoLabelTerms, supervisedTerms } from '../monitoring.js';
+import { assignmentTerms, labeledTerms, pseudoLabelTerms, supervisedTerms } from '../monitoring.js';
 
 /**
  * Options of `Daino`. Its defaults: teacher temperature from 0.04 to 0.07 over ten epochs, momentum from 0.99, neither
@@ -67,6 +67,7 @@ export class Daino extends DistillationMethod {
       });
       const terms = lossTerms(losses);
       if (progress.monitored !== false) {
+        Object.assign(terms, assignmentTerms([distilled.targets]));
         if (unlabeled.hiddenLabels) Object.assign(terms, pseudoLabelTerms(distilled.targets, unlabeled.hiddenLabels));
         const { online } = distilled;
         Object.assign(

@@ -147,7 +147,8 @@ describe('a Daino step', () => {
     const method = daino();
     scope(() => {
       const { loss, terms } = method.step(views(0), progressAt(0));
-      const metrics = ['pseudo_label_top1', 'pseudo_label_top5', 'labeled_top1', 'labeled_top5'];
+      const assigned = ['prototypes_used', 'assignment_entropy', 'pseudo_label_top1', 'pseudo_label_top5'];
+      const metrics = [...assigned, 'labeled_top1', 'labeled_top5'];
       expect(Object.keys(terms)).toEqual(['loss_unlabeled', 'loss_labeled', ...metrics]);
       for (const term of Object.values(terms)) expect([term.requiresGrad, term.rank]).toEqual([false, 0]);
       const expected = (16 * terms.loss_unlabeled.item() + 4 * terms.loss_labeled.item()) / 20;
@@ -209,7 +210,10 @@ describe('a DINO step', () => {
     const method = dino({ ...still(transformer()), freezeLastLayerEpochs: 0 });
     expect([method.predictsClasses, method.clipGradNorm]).toEqual([false, 3]);
     scope(() => {
-      expect(Object.keys(method.step(views(0), progressAt(0)).terms)).toEqual(['loss_unlabeled']);
+      const { terms } = method.step(views(0), progressAt(0));
+      expect(Object.keys(terms)).toEqual(['loss_unlabeled', 'prototypes_used', 'assignment_entropy']);
+      const unwatched = method.step(views(0), { ...progressAt(0), monitored: false });
+      expect(Object.keys(unwatched.terms)).toEqual(['loss_unlabeled']);
       const unlabeled: Batch = { labeled: null, unlabeled: views(0).unlabeled };
       expect(method.step(unlabeled, progressAt(0)).loss.requiresGrad).toBe(true);
       expect(() => method.step({ labeled: null, unlabeled: null }, progressAt(0))).toThrow(/expected unlabeled views/);

@@ -2,6 +2,7 @@
 import { scope } from '@suave/torch';
 import { unlabeledPart } from '../batch-parts.js';
 import type { Batch, Progress, StepResult } from '../method.js';
+import { assignmentTerms } from '../monitoring.js';
 import { DistillationMethod, type DistillationOptions } from './distillation-method.js';
 
 /**
@@ -27,8 +28,9 @@ export class Dino extends DistillationMethod {
 
   step(batch: Batch, progress: Progress): StepResult {
     return scope(() => {
-      const { loss } = this.distill(null, unlabeledPart('Dino.step', batch), progress);
-      return { loss, terms: { loss_unlabeled: loss.detach() } };
+      const { loss, targets } = this.distill(null, unlabeledPart('Dino.step', batch), progress);
+      const watched = progress.monitored === false ? {} : assignmentTerms([targets]);
+      return { loss, terms: { loss_unlabeled: loss.detach(), ...watched } };
     });
   }
 }

@@ -110,7 +110,7 @@ export class Suave extends PrototypeMethod {
       };
       const terms = lossTerms(losses);
       if (progress.monitored !== false) {
-        Object.assign(terms, this.assignmentTerms(assignments));
+        Object.assign(terms, this.assignmentTerms([assignments]));
         if (unlabeled.hiddenLabels) Object.assign(terms, pseudoLabelTerms(assignments, unlabeled.hiddenLabels));
         Object.assign(terms, supervisedTerms(labeledLogProbs, output.online, labeled, this.model.hasEnsembleHead));
       }

@@ -38,7 +38,7 @@ export class Swav extends PrototypeMethod {
         ),
       );
       const loss = losses.reduce((left, right) => left.add(right)).div(losses.length);
-      const watched = progress.monitored === false ? {} : this.assignmentTerms(assignments.flat());
+      const watched = progress.monitored === false ? {} : this.assignmentTerms(assignments);
       return { loss, terms: { loss_unlabeled: loss.detach(), ...watched } };
     });
   }
