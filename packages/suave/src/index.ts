@@ -14,15 +14,23 @@ export {
   UsageError,
 } from './errors.js';
 export {
+  type Candidate,
   type CheckpointChoice,
+  type Classification,
   Classifier,
+  type ClassifyOptions,
   type EvaluateOptions,
   type Evaluation,
   type EvaluationReport,
   evaluate,
+  ImageClassifier,
+  type ImageSource,
+  type LoadClassifierOptions,
+  loadClassifier,
   type Prediction,
   type PredictOptions,
   predict,
+  type StreamOptions,
 } from './evaluation/index.js';
 export {
   type Config,

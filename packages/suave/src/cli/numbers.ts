@@ -32,3 +32,16 @@ export function oneOf<T extends string>(
   if (found !== undefined) return found;
   throw new UsageError(`suave ${command} --${option}: expected ${words.join(' or ')}, got "${text}".`);
 }
+
+/**
+ * A fraction from 0 to 1 of an option, or undefined where it is not given.
+ * @throws UsageError when it is no such number
+ */
+export function fraction(command: string, option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== '' && value >= 0 && value <= 1) return value;
+  throw new UsageError(
+    `suave ${command} --${option}: expected a number from 0 to 1, got "${text}". 0.9 is a strict one.`,
+  );
+}

@@ -2,14 +2,16 @@
 import type { Command } from 'commander';
 import { DataError, listNames, UsageError } from '../errors.js';
 import type { Prediction } from '../evaluation/index.js';
+import { coverageAt, isFolder, readCalibration, runPaths } from '../runs/index.js';
 import { chooseDevice } from './device.js';
-import { oneOf, wholeNumber } from './numbers.js';
+import { fraction, oneOf, wholeNumber } from './numbers.js';
 import { Terminal } from './terminal.js';
 import { defaultThreads, prepareThreads } from './threads.js';
 import { countOn } from './train-report.js';
 
 interface PredictCommandOptions {
   top?: string;
+  abstain?: string;
   checkpoint?: string;
   device?: string;
   threads?: string;
@@ -22,6 +24,7 @@ const examples = `Examples:
   suave predict runs/first photo.jpg
   suave predict runs/first new-photos --csv > classes.csv
   suave predict runs/first a.jpg b.png folder --top 3 --json
+  suave predict runs/first new-photos --csv --abstain 0.9    no class where it is less sure than 90 %
 `;
 
 /** Adds `predict` to the program. */
@@ -33,12 +36,13 @@ export function addPredictCommand(program: Command): void {
     .argument('<RUN|CKPT>', 'run folder or checkpoint file')
     .argument('<IMAGE|FOLDER...>', 'images, and folders whose images are taken at any depth')
     .option('--top <K>', 'classes per image (default: 5, with --csv 1)')
+    .option('--abstain <P>', 'no answer for images whose most probable class has a probability below P (0 to 1)')
     .option('--checkpoint <WHICH>', 'last (default) or best')
     .option('--device <DEVICE>', 'cpu or cuda (default: cuda where there is one)')
     .option('--threads <N>', 'threads of libtorch (default: all processors)')
     .option('--workers <N>', 'threads that decode images')
-    .option('--json', 'print [{ path, top: [{ class, probability }] }]')
-    .option('--csv', 'print path,class,probability')
+    .option('--json', 'print [{ path, top: [{ class, probability }] }], with --abstain also answer: the class or null')
+    .option('--csv', 'print path,class,probability; with --abstain the class is empty where there is no answer')
     .addHelpText('before', examples)
     .action(runPredict);
 }
@@ -47,6 +51,7 @@ async function runPredict(model: string, files: string[], options: PredictComman
   if (options.json && options.csv) throw new UsageError('suave predict: expected one of --json and --csv, got both.');
   const top = wholeNumber('predict', 'top', options.top, 1) ?? (options.csv ? 1 : 5);
   const threads = wholeNumber('predict', 'threads', options.threads, 1) ?? defaultThreads();
+  const abstain = fraction('predict', 'abstain', options.abstain) ?? null;
   const workers = wholeNumber('predict', 'workers', options.workers, 0) ?? null;
   const checkpoint = oneOf('predict', 'checkpoint', options.checkpoint, ['last', 'best']);
   const asked = oneOf('predict', 'device', options.device, ['cpu', 'cuda']);
@@ -59,12 +64,17 @@ async function runPredict(model: string, files: string[], options: PredictComman
   const terminal = new Terminal();
   const unreadable = skipped.map((file) => `${file.path} (${file.reason})`);
   const progress = countOn(terminal);
+  let withheld = 0;
   const writer = options.json ? jsonWriter() : options.csv ? csvWriter() : textWriter();
   try {
     await predict(classifier, paths, {
       top,
       workers,
-      onPrediction: (prediction) => writer.write(prediction),
+      abstain,
+      onPrediction(prediction) {
+        if (prediction.answer === null) withheld++;
+        writer.write(prediction);
+      },
       onSkipped: (path, reason) => unreadable.push(`${path} (${reason})`),
       onProgress: (done, total) => progress('predicting', done, total),
     });
@@ -76,8 +86,29 @@ async function runPredict(model: string, files: string[], options: PredictComman
     throw new DataError(`suave predict: none of the ${unreadable.length} files can be read: ${listNames(unreadable)}.`);
   }
   writer.end();
+  if (abstain !== null)
+    terminal.note(
+      abstentionText(isFolder(model) && checkpoint !== 'best' ? model : null, abstain, {
+        withheld,
+        images: writer.count,
+      }),
+    );
   if (unreadable.length > 0)
     terminal.warning(`${unreadable.length} files cannot be read and are left out: ${listNames(unreadable)}`);
+}
+
+/** How many images got no answer, and what to expect of the others by what was measured when the run ended. */
+function abstentionText(
+  run: string | null,
+  abstain: number,
+  { withheld, images }: { withheld: number; images: number },
+) {
+  const counted = `${withheld} of ${images} images have no class of probability ${abstain} or more.`;
+  const record = run === null ? null : readCalibration(runPaths(run).calibration);
+  const point = record === null ? null : coverageAt(record, abstain);
+  if (record === null || point === null || point.accuracy === null) return counted;
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  return `${counted} On ${record.images} held-out images, such answers were given for ${percent(point.coverage)} and right for ${percent(point.accuracy)} of these.`;
 }
 
 /** Writes predictions to standard output as they come. */
@@ -115,15 +146,20 @@ const csvField = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.rep
 const csvWriter = (): PredictionWriter =>
   writerOf(
     'path,class,probability\n',
-    ({ path, top }) =>
-      top.map((entry) => `${csvField(path)},${csvField(entry.class)},${entry.probability.toFixed(6)}\n`).join(''),
+    ({ path, top, answer }) =>
+      top
+        .map(({ class: name, probability }, rank) => {
+          const isWithheld = rank === 0 && answer === null;
+          return `${csvField(path)},${isWithheld ? '' : csvField(name)},${probability.toFixed(6)}\n`;
+        })
+        .join(''),
     '',
   );
 
 const textWriter = (): PredictionWriter =>
   writerOf(
     '',
-    ({ path, top }) =>
-      `${path}: ${top.map((entry) => `${entry.class} ${(100 * entry.probability).toFixed(1)} %`).join(', ')}\n`,
+    ({ path, top, answer }) =>
+      `${path}: ${answer === null ? 'not sure: ' : ''}${top.map((entry) => `${entry.class} ${(100 * entry.probability).toFixed(1)} %`).join(', ')}\n`,
     '',
   );

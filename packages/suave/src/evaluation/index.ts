@@ -4,8 +4,18 @@ export { type EvaluateOptions, type Evaluation, type EvaluationReport, evaluate 
 export { FeatureExtractor, type FeatureName, type FeatureOptions, type WeightsChoice } from './features.js';
 export { type FeatureBank, type NeighbourOptions, neighbourScores } from './knn.js';
 export { LinearProbe, type LinearProbeOptions } from './linear-probe.js';
+export {
+  type Classification,
+  type ClassifyOptions,
+  ImageClassifier,
+  type ImageSource,
+  type LoadClassifierOptions,
+  loadClassifier,
+  type StreamOptions,
+} from './load-classifier.js';
 export { fitTemperature, lossOf, type Score, scoreOf } from './metrics.js';
 export { type Prediction, type PredictOptions, predict } from './predict.js';
+export type { Candidate } from './predict-batch.js';
 export type { BankChoice } from './protocol-data.js';
 export {
   evaluateProtocol,

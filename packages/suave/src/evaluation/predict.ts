@@ -2,21 +2,27 @@
  * @file Classes and probabilities of many image files: decode workers run ahead, images are scored in batches and handed on, so
  * that memory does not grow with their number.
  */
-import { fromTypedArray, noGrad, scope, softmax } from '@suave/torch';
-import { decodeAll } from '../data/decode-pool.js';
-import type { Classifier } from './classifier.js';
-import { allIndices, prepare } from './scoring.js';
 
-/** The most probable classes of one image, most probable first. */
+import { decodeAll } from '../data/decode-pool.js';
+import type { RgbImage } from '../data/index.js';
+import type { Classifier } from './classifier.js';
+import { answerOf, type Candidate, checkAbstain, defaultBatch, mostProbable } from './predict-batch.js';
+
+/** The most probable classes of one image. */
 export interface Prediction {
   path: string;
-  top: { class: string; probability: number }[];
+  /** Most probable first. */
+  top: Candidate[];
+  /** Only where `abstain` was asked for: the class, null where its probability is below it. */
+  answer?: string | null;
 }
 
 /** How files are predicted. */
 export interface PredictOptions {
   /** Classes per image. */
   top: number;
+  /** Smallest probability that counts as an answer, from 0 to 1; null or absent: every image gets its most probable class. */
+  abstain?: number | null;
   /** Decode workers; null picks a number. */
   workers?: number | null;
   /** Images of a forward pass. Default 128. */
@@ -32,26 +38,32 @@ export interface PredictOptions {
 /** Pixels that wait for the next forward pass. */
 interface Waiting {
   paths: string[];
-  heights: number[];
-  widths: number[];
-  bytes: Uint8Array[];
+  images: RgbImage[];
 }
 
-const nothing = (): Waiting => ({ paths: [], heights: [], widths: [], bytes: [] });
+const nothing = (): Waiting => ({ paths: [], images: [] });
 
-/** Predicts files in order. Files that cannot be read are reported and left out. */
+/**
+ * Predicts files in order. Files that cannot be read are reported and left out.
+ * @throws ConfigError where `abstain` is no probability
+ */
 export async function predict(
   classifier: Classifier,
   paths: readonly string[],
   options: PredictOptions,
 ): Promise<void> {
   const { input } = classifier.metadata;
-  const batch = options.batch ?? 128;
+  const batch = options.batch ?? defaultBatch;
+  const abstain = options.abstain ?? null;
+  if (abstain !== null) checkAbstain(abstain);
   let waiting = nothing();
   let next = 0;
   const flush = (): void => {
-    if (waiting.paths.length > 0)
-      for (const prediction of predictBatch(classifier, waiting, options.top)) options.onPrediction(prediction);
+    if (waiting.paths.length === 0) return;
+    for (const [i, top] of mostProbable(classifier, waiting.images, options.top).entries()) {
+      const path = waiting.paths[i];
+      options.onPrediction(abstain === null ? { path, top } : { path, top, answer: answerOf(top, abstain) });
+    }
     waiting = nothing();
   };
   await decodeAll(
@@ -66,11 +78,10 @@ export async function predict(
           options.onSkipped(path, reason);
           continue;
         }
-        const end = start + heights[i] * widths[i] * 3;
+        const [height, width] = [heights[i], widths[i]];
+        const end = start + height * width * 3;
         waiting.paths.push(path);
-        waiting.heights.push(heights[i]);
-        waiting.widths.push(widths[i]);
-        waiting.bytes.push(bytes.subarray(start, end));
+        waiting.images.push({ height, width, pixels: bytes.subarray(start, end) });
         start = end;
         if (waiting.paths.length >= batch) flush();
       }
@@ -82,42 +93,4 @@ export async function predict(
     },
   );
   flush();
-}
-
-function predictBatch(classifier: Classifier, waiting: Waiting, top: number): Prediction[] {
-  return noGrad(() =>
-    scope(() => {
-      const numBytes = waiting.bytes.reduce((sum, part) => sum + part.length, 0);
-      const joined = new Uint8Array(numBytes);
-      const offsets = new Float64Array(waiting.bytes.length);
-      let position = 0;
-      waiting.bytes.forEach((part, i) => {
-        joined.set(part, position);
-        offsets[i] = position;
-        position += part.length;
-      });
-      const set = {
-        pixels: fromTypedArray(joined, [numBytes], { dtype: 'uint8' }),
-        offsets,
-        heights: Int32Array.from(waiting.heights),
-        widths: Int32Array.from(waiting.widths),
-      };
-      const images = prepare(set, allIndices(offsets.length), {
-        input: classifier.metadata.input,
-        device: classifier.device,
-      });
-      const probabilities = softmax(classifier.score(images).to('float64').div(classifier.temperature), 1);
-      const count = Math.min(top, classifier.classes.length);
-      const [values, indices] = probabilities.topk(count, { dim: 1 });
-      const rows = values.data() as Float64Array;
-      const classes = indices.data() as BigInt64Array;
-      return waiting.paths.map((path, row) => ({
-        path,
-        top: Array.from({ length: count }, (_, k) => ({
-          class: classifier.classes[Number(classes[row * count + k])],
-          probability: rows[row * count + k],
-        })),
-      }));
-    }),
-  );
 }

@@ -3,6 +3,10 @@
  * A part that a run cannot have is null, and `missing` says why. Accuracies, probabilities and confidences are fractions.
  */
 
+import type { CoveragePoint } from '../runs/index.js';
+
+export type { CoveragePoint } from '../runs/index.js';
+
 /** A fraction measured on a finite number of images. */
 export interface Estimate {
   readonly value: number;
@@ -80,16 +84,6 @@ export interface Calibration {
   readonly eceBefore: number;
   readonly trainingTemperature: number;
   readonly bins: readonly ReliabilityBin[];
-}
-
-/** What remains, and how right it is, where answers below a confidence are withheld. */
-export interface CoveragePoint {
-  /** Smallest confidence that counts as an answer: what `suave predict --abstain` takes. */
-  readonly threshold: number;
-  /** Share of images that get an answer. */
-  readonly coverage: number;
-  /** Share of right ones among them; null where none is left. */
-  readonly accuracy: number | null;
 }
 
 /** A number over the course of training. */

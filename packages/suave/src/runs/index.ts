@@ -1,6 +1,13 @@
 /** @file Door of the on-disk run: layout, lock, configuration file, environment and metrics. Imports nothing of ours. */
 export { writeFileAtomic } from './atomic-write.js';
 export {
+  type CalibrationRecord,
+  type CoveragePoint,
+  coverageAt,
+  readCalibration,
+  writeCalibration,
+} from './calibration.js';
+export {
   type CheckpointBackbone,
   type CheckpointInput,
   type CheckpointMetadata,
