@@ -3,15 +3,9 @@ import type { Tensor } from '@suave/torch';
 import { applyViews } from './apply.js';
 import { type ImageSizes, resizedSize } from './draw.js';
 import type { ApplyOptions, PixelSource } from './pixel-source.js';
-import { roundHalfEven } from './rounding.js';
+import { centerStart } from './rounding.js';
 import { encodeViews, type ViewParameters } from './view-parameters.js';
 import type { EvalSpec } from './view-spec.js';
-
-/** First position of a centered window of `crop` pixels; negative where the side is padded (torchvision's CenterCrop). */
-function centerStart(side: number, crop: number): number {
-  if (side >= crop) return roundHalfEven((side - crop) / 2);
-  return -Math.floor((crop - side) / 2);
-}
 
 /**
  * Parameters of evaluation: nothing is drawn.

@@ -1,8 +1,9 @@
 /**
- * @file Bilinear, antialiased reduction of uint8 images in Pillow's integer arithmetic, and turning by EXIF orientation.
- * Images are uint8 [height, width, 3].
+ * @file Bilinear and bicubic, antialiased resizing of uint8 images in Pillow's integer arithmetic, and turning by EXIF
+ * orientation. Images are uint8 [height, width, 3].
  *
- * Bit-exact to Pillow: a cache whose side is that of the evaluation path holds exactly what `Resize` would give there.
+ * Bit-exact to Pillow and to the native operator of `augment`: a cache whose side is that of the evaluation path holds
+ * exactly what `Resize` would give there. No libraries, nothing of Node: it also runs in a browser.
  */
 
 /** An image of RGB bytes, row by row: `pixels` has height · width · 3 bytes. */
@@ -21,24 +22,36 @@ interface Taps {
   readonly maxTaps: number;
 }
 
+/** How pixels are interpolated. */
+type Kernel = 'bilinear' | 'bicubic';
+
 const weightBits = 22;
 const half = 1 << (weightBits - 1);
 const cachedTaps = new Map<string, Taps>();
 
-function tapsFor(inputs: number, outputs: number): Taps {
-  const key = `${inputs}:${outputs}`;
+function tapsFor(inputs: number, outputs: number, kernel: Kernel): Taps {
+  const key = `${kernel}:${inputs}:${outputs}`;
   let taps = cachedTaps.get(key);
   if (!taps) {
     if (cachedTaps.size >= 64) cachedTaps.clear();
-    taps = computeTaps(inputs, outputs);
+    taps = computeTaps(inputs, outputs, kernel);
     cachedTaps.set(key, taps);
   }
   return taps;
 }
 
-function computeTaps(inputs: number, outputs: number): Taps {
+/** Weight at a distance from the center, in pixels of the coarser image: a triangle, or Keys' cubic with a = −0.5. */
+function weightAt(distance: number, kernel: Kernel): number {
+  const x = Math.abs(distance);
+  if (kernel === 'bilinear') return x < 1 ? 1 - x : 0;
+  if (x < 1) return (1.5 * x - 2.5) * x * x + 1;
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * -0.5 : 0;
+}
+
+function computeTaps(inputs: number, outputs: number, kernel: Kernel): Taps {
   const scale = inputs / outputs;
-  const support = Math.max(scale, 1);
+  const filterScale = Math.max(scale, 1);
+  const support = filterScale * (kernel === 'bilinear' ? 1 : 2);
   const maxTaps = Math.ceil(support) * 2 + 1;
   const taps = {
     starts: new Int32Array(outputs),
@@ -53,24 +66,32 @@ function computeTaps(inputs: number, outputs: number): Taps {
     const count = Math.min(inputs, Math.trunc(center + support + 0.5)) - first;
     let sum = 0;
     for (let t = 0; t < count; t++) {
-      const distance = Math.abs((t + first - center + 0.5) * (1 / support));
-      raw[t] = distance < 1 ? 1 - distance : 0;
+      raw[t] = weightAt((t + first - center + 0.5) * (1 / filterScale), kernel);
       sum += raw[t];
     }
     taps.starts[i] = first;
     taps.counts[i] = count;
     for (let t = 0; t < count; t++) {
-      taps.weights[i * maxTaps + t] = Math.trunc(0.5 + (raw[t] / sum) * (1 << weightBits));
+      const scaled = (raw[t] / sum) * (1 << weightBits);
+      taps.weights[i * maxTaps + t] = Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
     }
   }
   return taps;
 }
 
+/** Room for results; those of a bicubic filter may lie outside 0 to 255 and are clamped. */
+function bytesFor(count: number, kernel: Kernel): Uint8Array | Uint8ClampedArray {
+  return kernel === 'bilinear' ? new Uint8Array(count) : new Uint8ClampedArray(count);
+}
+
+const plainBytes = (bytes: Uint8Array | Uint8ClampedArray): Uint8Array =>
+  bytes instanceof Uint8Array ? bytes : new Uint8Array(bytes.buffer);
+
 /** Horizontal pass: [height, width, 3] to [height, outWidth, 3]. */
-function resizeRows(image: RgbImage, outWidth: number): RgbImage {
+function resizeRows(image: RgbImage, outWidth: number, kernel: Kernel): RgbImage {
   const { height, width, pixels } = image;
-  const { starts, counts, weights, maxTaps } = tapsFor(width, outWidth);
-  const out = new Uint8Array(height * outWidth * 3);
+  const { starts, counts, weights, maxTaps } = tapsFor(width, outWidth, kernel);
+  const out = bytesFor(height * outWidth * 3, kernel);
   let target = 0;
   for (let y = 0; y < height; y++) {
     const row = y * width * 3;
@@ -93,15 +114,15 @@ function resizeRows(image: RgbImage, outWidth: number): RgbImage {
       target += 3;
     }
   }
-  return { height, width: outWidth, pixels: out };
+  return { height, width: outWidth, pixels: plainBytes(out) };
 }
 
 /** Vertical pass: [height, width, 3] to [outHeight, width, 3]. */
-function resizeColumns(image: RgbImage, outHeight: number): RgbImage {
+function resizeColumns(image: RgbImage, outHeight: number, kernel: Kernel): RgbImage {
   const { height, width, pixels } = image;
-  const { starts, counts, weights, maxTaps } = tapsFor(height, outHeight);
+  const { starts, counts, weights, maxTaps } = tapsFor(height, outHeight, kernel);
   const stride = width * 3;
-  const out = new Uint8Array(outHeight * stride);
+  const out = bytesFor(outHeight * stride, kernel);
   const sums = new Int32Array(stride);
   for (let y = 0; y < outHeight; y++) {
     sums.fill(half);
@@ -113,16 +134,21 @@ function resizeColumns(image: RgbImage, outHeight: number): RgbImage {
     const target = y * stride;
     for (let x = 0; x < stride; x++) out[target + x] = sums[x] >> weightBits;
   }
-  return { height: outHeight, width, pixels: out };
+  return { height: outHeight, width, pixels: plainBytes(out) };
 }
 
 /**
- * Resizes with a triangle filter as wide as the reduction (Pillow BILINEAR): horizontal pass first, each rounded to uint8.
+ * Resizes with a filter as wide as the reduction (Pillow BILINEAR or BICUBIC): horizontal pass first, each rounded to uint8.
  * @returns a new image, or `image` itself when the size is the same
  */
+export function resizeImage(image: RgbImage, outHeight: number, outWidth: number, kernel: Kernel): RgbImage {
+  const rows = image.width === outWidth ? image : resizeRows(image, outWidth, kernel);
+  return rows.height === outHeight ? rows : resizeColumns(rows, outHeight, kernel);
+}
+
+/** `resizeImage` with a triangle filter. */
 export function resizeBilinear(image: RgbImage, outHeight: number, outWidth: number): RgbImage {
-  const rows = image.width === outWidth ? image : resizeRows(image, outWidth);
-  return rows.height === outHeight ? rows : resizeColumns(rows, outHeight);
+  return resizeImage(image, outHeight, outWidth, 'bilinear');
 }
 
 /**
