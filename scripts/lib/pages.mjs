@@ -1,5 +1,8 @@
-/** @file The browser code of our pages: each `packages/suave/pages/NAME/main.ts` becomes one script, beside its style sheet. */
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+/**
+ * @file The browser code of our pages: each `packages/suave/pages/NAME/main.ts` becomes one script, beside its style sheet;
+ * a `worker.ts` becomes a module of its own, `NAME-worker.js`.
+ */
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { root, run } from './process.mjs';
 
@@ -14,19 +17,29 @@ export function pageNames() {
 }
 
 /** Files that must be there once the pages are bundled. */
-export const pageProducts = () => pageNames().map((name) => `${outFolder}/${name}.js`);
+export const pageProducts = () =>
+  pageNames().flatMap((name) => [
+    `${outFolder}/${name}.js`,
+    ...(hasWorker(name) ? [`${outFolder}/${name}-worker.js`] : []),
+  ]);
+
+const hasWorker = (name) => existsSync(join(root, pagesFolder, name, 'worker.ts'));
 
 /** Bundles every page. */
 export function bundlePages() {
   mkdirSync(join(root, outFolder), { recursive: true });
   for (const name of pageNames()) {
     const source = join(root, pagesFolder, name);
-    const file = join(root, outFolder, `${name}.js`);
-    run(process.execPath, [
-      join(root, 'node_modules/rolldown/bin/cli.mjs'),
-      ...[join(source, 'main.ts'), '--file', file, '--format', 'iife', '--minify', '--platform', 'browser'],
-      ...['--log-level', 'warn'],
-    ]);
+    bundle(join(source, 'main.ts'), `${name}.js`, 'iife');
+    if (hasWorker(name)) bundle(join(source, 'worker.ts'), `${name}-worker.js`, 'esm');
     copyFileSync(join(source, 'style.css'), join(root, outFolder, `${name}.css`));
   }
+}
+
+function bundle(entry, name, format) {
+  run(process.execPath, [
+    join(root, 'node_modules/rolldown/bin/cli.mjs'),
+    ...[entry, '--file', join(root, outFolder, name), '--format', format, '--minify', '--platform', 'browser'],
+    ...['--log-level', 'warn'],
+  ]);
 }

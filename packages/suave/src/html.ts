@@ -31,12 +31,22 @@ export function inlineScript(source: string): string {
 /** Pages whose browser code lies in `pages/NAME/main.ts`, bundled when the package is built. */
 export type PageName = 'report' | 'classifier';
 
+/** A file of a bundled page. @throws Error where the package was not built */
+function bundled(name: string): string {
+  const file = fileURLToPath(new URL(`../dist/pages/${name}`, import.meta.url));
+  if (!existsSync(file)) throw new Error(`${file}: the page was not built. Run npm run build.`);
+  return readFileSync(file, 'utf8');
+}
+
 /**
  * The bundled browser code of a page and its style sheet, ready to be put into its HTML.
  * @throws Error where the package was not built
  */
 export function pageBundle(name: PageName): { script: string; style: string } {
-  const file = (extension: string) => fileURLToPath(new URL(`../dist/pages/${name}.${extension}`, import.meta.url));
-  if (!existsSync(file('js'))) throw new Error(`${file('js')}: the page was not built. Run npm run build.`);
-  return { script: readFileSync(file('js'), 'utf8'), style: readFileSync(file('css'), 'utf8') };
+  return { script: bundled(`${name}.js`), style: bundled(`${name}.css`) };
+}
+
+/** The bundled module of a page's worker. @throws Error where the package was not built */
+export function workerBundle(name: PageName): string {
+  return bundled(`${name}-worker.js`);
 }

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
-import { type ImageKind, kindByContent } from './image-kind.js';
+import { type ImageKind, kindByContent } from './image-content.js';
 import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
 import { orient, type RgbImage, reducedSize, resizeBilinear } from './resize.js';
 

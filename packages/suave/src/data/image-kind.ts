@@ -1,8 +1,6 @@
 /** @file Which files are images that can be read: by name for the scan, by content before decoding. */
 import { closeSync, openSync, readSync } from 'node:fs';
-
-/** The formats that are decoded. */
-export type ImageKind = 'jpeg' | 'png' | 'webp';
+import { type ImageKind, kindByContent } from './image-content.js';
 
 const readable = new Set(['jpg', 'jpeg', 'jpe', 'jfif', 'png', 'webp']);
 
@@ -18,15 +16,6 @@ export function kindByName(name: string): 'readable' | 'other-image' | 'unknown'
   const extension = dot < 0 ? '' : name.slice(dot + 1).toLowerCase();
   if (readable.has(extension)) return 'readable';
   return otherImages.has(extension) ? 'other-image' : 'unknown';
-}
-
-/** The format of the first bytes of a file (12 are enough), or null. */
-export function kindByContent(bytes: Uint8Array): ImageKind | null {
-  const starts = (offset: number, ...values: number[]) => values.every((value, i) => bytes[offset + i] === value);
-  if (starts(0, 0xff, 0xd8, 0xff)) return 'jpeg';
-  if (starts(0, 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return 'png';
-  if (starts(0, 0x52, 0x49, 0x46, 0x46) && starts(8, 0x57, 0x45, 0x42, 0x50)) return 'webp';
-  return null;
 }
 
 /** The format of a file by its content, or null (also when it cannot be opened). */

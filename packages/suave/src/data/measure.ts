@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { readExactly } from './cache-file.js';
 import { containsExif, type DecodeOptions, decodeFile } from './decode.js';
-import { type ImageKind, kindByContent } from './image-kind.js';
+import { type ImageKind, kindByContent } from './image-content.js';
 import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
 
 /** Pixels. */
