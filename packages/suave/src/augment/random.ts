@@ -36,6 +36,7 @@ const purposeNumbers = {
   imageDrawing: 12,
   evaluation: 13,
   equalize: 14,
+  figure: 15,
 } as const;
 
 const uint16Count = 65536;

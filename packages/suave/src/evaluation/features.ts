@@ -1,9 +1,9 @@
 /** @file Features of images by the network of a checkpoint, with classes or without. */
 import { existsSync } from 'node:fs';
-import { type nn, openTensorFile, type Tensor, type TensorFile } from '@suave/torch';
+import { type nn, noGrad, openTensorFile, scope, type Tensor, type TensorFile } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
 import { PawsClassifier } from '../methods/index.js';
-import { type Backbone, normalizedRows, SwavModel } from '../models/index.js';
+import { atLeastFloat32, type Backbone, DinoModel, normalizedRows, SwavModel } from '../models/index.js';
 import { type CheckpointMetadata, isFolder } from '../runs/index.js';
 import {
   type CheckpointChoice,
@@ -27,7 +27,7 @@ export interface FeatureOptions {
 }
 
 /** What a feature is, in words for the user. */
-export type FeatureName = 'backbone features' | 'embeddings';
+export type FeatureName = 'backbone features' | 'embeddings' | 'bottleneck features';
 
 /** What is known about the network of a checkpoint. */
 export interface FeatureSource extends Pick<CheckpointMetadata, 'classes' | 'config' | 'input'> {
@@ -101,6 +101,34 @@ export class FeatureExtractor {
     return this.#network instanceof SwavModel || this.#network instanceof PawsClassifier
       ? 'embeddings'
       : 'backbone features';
+  }
+
+  /** What `bottleneck` gives. */
+  get bottleneckName(): FeatureName {
+    return this.#network instanceof DinoModel ? 'bottleneck features' : this.embeddingName;
+  }
+
+  /**
+   * What the last layer of the network compares with its prototypes, [N, D], rows of unit length: the projection of SwAV and Suave, the
+   * bottleneck of DINO's head, the embedding of PAWS; of other networks the backbone's features.
+   */
+  bottleneck(images: Tensor): Tensor {
+    const network = this.#network;
+    if (!(network instanceof DinoModel)) return this.embeddings(images);
+    return scope(() => network.head.bottleneck(network.backbone.forward(images)));
+  }
+
+  /**
+   * Prototypes in the space of `bottleneck`, float32 [K, D] on the CPU, rows of unit length: those of SwAV and Suave, the last layer of DINO
+   * and Daino; null for networks without. A new tensor.
+   */
+  prototypes(): Tensor | null {
+    const network = this.#network;
+    const unit = (weight: Tensor): Tensor =>
+      noGrad(() => scope(() => normalizedRows(atLeastFloat32(weight)).to('float32').cpu()));
+    if (network instanceof DinoModel) return unit(network.head.last_layer.weight_v);
+    if (network instanceof SwavModel && network.prototypeWeights.length > 0) return unit(network.prototypeWeights[0]);
+    return null;
   }
 
   /** Embeddings z [N, D] of SwAV, Suave and PAWS; of other networks the backbone's features. Rows of unit length. */

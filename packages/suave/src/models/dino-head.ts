@@ -94,6 +94,11 @@ export class DinoHead extends nn.Module {
     });
   }
 
+  /** What the last layer reads for features [N, F]: [N, D], rows of unit length, in at least float32. */
+  bottleneck(features: Tensor): Tensor {
+    return scope(() => normalizedRows(atLeastFloat32(this.#project(features).bottleneck)));
+  }
+
   #project(features: Tensor): { hidden: Tensor[]; bottleneck: Tensor } {
     if (this.mlp instanceof nn.Linear) return { hidden: [], bottleneck: this.mlp.forward(features) };
     const hidden: Tensor[] = [];
