@@ -63,7 +63,8 @@ export class LinearClassifier extends BackboneModel implements ClassifierNetwork
   readonly fc: nn.Linear;
   /** Whether only the classifier learns. */
   readonly frozenBackbone: boolean;
-  readonly #features: TransformerFeatures | null;
+  /** What it reads of a transformer, null for the backbone's own feature. */
+  readonly features: TransformerFeatures | null;
 
   /**
    * @param backbone  taken over: disposed with the model
@@ -74,7 +75,7 @@ export class LinearClassifier extends BackboneModel implements ClassifierNetwork
     const { features = null, frozenBackbone = false, ...placement } = options;
     this.fc = new nn.Linear(probeWidth(backbone, features), numClasses, placement);
     this.frozenBackbone = frozenBackbone;
-    this.#features = features;
+    this.features = features;
     if (frozenBackbone) {
       backbone.requiresGrad_(false);
       this.train();
@@ -87,8 +88,8 @@ export class LinearClassifier extends BackboneModel implements ClassifierNetwork
   }
 
   #feature(images: Tensor): Tensor {
-    return this.#features !== null && this.backbone instanceof VisionTransformer
-      ? transformerFeatures(this.backbone, images, this.#features)
+    return this.features !== null && this.backbone instanceof VisionTransformer
+      ? transformerFeatures(this.backbone, images, this.features)
       : this.backbone.forward(images);
   }
 

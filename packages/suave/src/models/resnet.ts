@@ -97,6 +97,16 @@ export class ResNet extends Backbone {
     }
   }
 
+  /** The pooling behind the stem, null for the `cifar` stem. */
+  get pool(): nn.MaxPool2d | null {
+    return this.#pool;
+  }
+
+  /** Stages of residual blocks, in order. */
+  get stages(): readonly nn.Sequential[] {
+    return this.#stages;
+  }
+
   override featureMap(images: Tensor): Tensor {
     return scope(() => {
       let x = relu_(this.bn1.forward(this.conv1.forward(images)));

@@ -74,7 +74,8 @@ export interface SwavModelOptions extends Placement {
 
 /** Backbone + projection head + prototypes (SwAV, section 3; Suave ties prototype k to class k). */
 export class SwavModel extends BackboneModel implements PrototypeNetwork {
-  readonly #normalize: boolean;
+  /** Whether embeddings are L2-normalised. */
+  readonly normalize: boolean;
   readonly #prototypeLayers: readonly nn.Linear[];
   readonly embeddingSize: number;
   readonly projection_head: ProjectionHead | null;
@@ -89,7 +90,7 @@ export class SwavModel extends BackboneModel implements PrototypeNetwork {
       ...(options.dtype ? { dtype: options.dtype } : {}),
       ...(options.device ? { device: options.device } : {}),
     };
-    this.#normalize = options.normalize ?? true;
+    this.normalize = options.normalize ?? true;
 
     this.projection_head =
       outputDim > 0 ? new ProjectionHead(backbone.outFeatures, hiddenMlp, outputDim, placement) : null;
@@ -142,7 +143,7 @@ export class SwavModel extends BackboneModel implements PrototypeNetwork {
       const features = multiCropForward(inputs, (images) => this.backbone.forward(images));
       const { hidden, output } = this.projection_head?.project(features) ?? { hidden: [], output: features };
       const wide = atLeastFloat32(output);
-      const embeddings = this.#normalize ? normalizedRows(wide) : wide;
+      const embeddings = this.normalize ? normalizedRows(wide) : wide;
       const logits = this.prototypeLogits(embeddings);
       const watched = this.projection_head ? [features, ...hidden, output] : [features];
       return { features, embeddings, logits, online: this.#onlineLogits(watched, numLabeled), layout };

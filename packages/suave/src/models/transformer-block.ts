@@ -35,11 +35,12 @@ export function drawTruncated<L extends nn.Linear>(layer: L): L {
 class SelfAttention extends nn.Module {
   readonly qkv: nn.Linear;
   readonly proj: nn.Linear;
-  readonly #heads: number;
+  /** H. */
+  readonly heads: number;
 
   constructor({ embedDim, heads, qkvBias, dtype, device }: TransformerBlockOptions) {
     super();
-    this.#heads = heads;
+    this.heads = heads;
     this.qkv = drawTruncated(new nn.Linear(embedDim, 3 * embedDim, { bias: qkvBias, dtype, device }));
     this.proj = drawTruncated(new nn.Linear(embedDim, embedDim, { dtype, device }));
   }
@@ -47,7 +48,7 @@ class SelfAttention extends nn.Module {
   /** Query, key and value of x [N, T, C], each [N, H, T, D]. */
   #project(x: Tensor): Tensor[] {
     const [batch, tokens, channels] = x.shape;
-    const split = [batch, tokens, 3, this.#heads, channels / this.#heads];
+    const split = [batch, tokens, 3, this.heads, channels / this.heads];
     return this.qkv.forward(x).reshape(split).permute([2, 0, 3, 1, 4]).unbind();
   }
 

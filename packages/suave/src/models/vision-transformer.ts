@@ -63,7 +63,8 @@ export class VisionTransformer extends Backbone {
   readonly norm: nn.LayerNorm;
   readonly outFeatures: number;
   readonly #imageSize: number;
-  readonly #patchSize: number;
+  /** Side of a patch in pixels. */
+  readonly patchSize: number;
 
   constructor(options: VisionTransformerOptions) {
     super();
@@ -80,7 +81,7 @@ export class VisionTransformer extends Backbone {
     const placement = { dtype, device };
     this.outFeatures = embedDim;
     this.#imageSize = imageSize;
-    this.#patchSize = patchSize;
+    this.patchSize = patchSize;
 
     const tokens = Math.floor(imageSize / patchSize) ** 2 + 1;
     this.cls_token = nn.parameter(empty([1, 1, embedDim], placement));
@@ -103,7 +104,7 @@ export class VisionTransformer extends Backbone {
    * trained with, and not patches / grid.
    */
   positionEncoding(height: number, width: number): Tensor {
-    const grid = Math.floor(this.#imageSize / this.#patchSize);
+    const grid = Math.floor(this.#imageSize / this.patchSize);
     const [rows, columns] = this.#patches(height, width);
     if (rows * columns === grid * grid && height === width) return this.pos_embed;
     return scope(() => {
@@ -173,16 +174,16 @@ export class VisionTransformer extends Backbone {
 
   /** Patches along both sides; what is left of a side after whole patches is not seen. */
   #patches(height: number, width: number): [rows: number, columns: number] {
-    return [Math.floor(height / this.#patchSize), Math.floor(width / this.#patchSize)];
+    return [Math.floor(height / this.patchSize), Math.floor(width / this.patchSize)];
   }
 
   /** Class and patch tokens with their positions, [N, T, C]. */
   #tokens(images: Tensor): Tensor {
     return scope(() => {
       const [batch, , height, width] = images.shape;
-      if (Math.min(height, width) < this.#patchSize)
+      if (Math.min(height, width) < this.patchSize)
         throw new RangeError(
-          `VisionTransformer: expected images of at least one patch of ${this.#patchSize} pixels, got ${height} × ${width}. Use larger crops or a smaller patchSize.`,
+          `VisionTransformer: expected images of at least one patch of ${this.patchSize} pixels, got ${height} × ${width}. Use larger crops or a smaller patchSize.`,
         );
       const classes_N1C = this.cls_token.expand([batch, -1, -1]);
       const tokens = cat([classes_N1C, this.patch_embed.forward(images)], { dim: 1 });

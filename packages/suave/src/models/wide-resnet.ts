@@ -20,6 +20,9 @@ export interface WideResNetOptions extends Placement {
   readonly inChannels?: number;
 }
 
+/** Slope of every rectifier below zero. */
+export const leakySlope = 0.1;
+
 const BATCH_NORM = { eps: 0.001, momentum: 0.001 };
 
 /** Weights from N(0, 2 / fan_out); the bias keeps a convolution's own initialisation. */
@@ -31,7 +34,7 @@ function convolution(inChannels: number, outChannels: number, kernel: number, st
 
 /** Leaky ReLU of a batch norm's output, in place: batch norm needs its input only. */
 function activate(normalized: Tensor): Tensor {
-  return leakyRelu_(normalized, { negativeSlope: 0.1 });
+  return leakyRelu_(normalized, { negativeSlope: leakySlope });
 }
 
 interface WideBlockOptions extends Placement {
@@ -47,7 +50,7 @@ interface WideBlockOptions extends Placement {
  * they change, both see the same: activated in the network's first block, raw in the first of the other groups, whose
  * bn1 has weights (as published checkpoints do) but no part in the result and so no gradient.
  */
-class WideBlock extends nn.Module {
+export class WideBlock extends nn.Module {
   readonly bn1: nn.BatchNorm2d;
   readonly conv1: nn.Conv2d;
   readonly bn2: nn.BatchNorm2d;
@@ -65,10 +68,14 @@ class WideBlock extends nn.Module {
     this.convShortcut = inChannels === outChannels ? null : convolution(inChannels, outChannels, 1, stride, placement);
   }
 
+  /** Whether both paths start at the input as it is, so that bn1 has no part in the result. */
+  get startsRaw(): boolean {
+    return this.convShortcut !== null && !this.#activateShortcut;
+  }
+
   forward(x: Tensor): Tensor {
     return scope(() => {
-      const raw = this.convShortcut !== null && !this.#activateShortcut;
-      const start = raw ? x : activate(this.bn1.forward(x));
+      const start = this.startsRaw ? x : activate(this.bn1.forward(x));
       const residual = this.conv2.forward(activate(this.bn2.forward(this.conv1.forward(start))));
       return residual.add_(this.convShortcut === null ? x : this.convShortcut.forward(start));
     });

@@ -58,6 +58,11 @@ export class Conv2d extends Module {
   weight: Tensor;
   /** [out], or null. */
   bias: Tensor | null;
+  /** [height, width], as padding and dilation. */
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly groups: number;
   readonly #options: { bias: Tensor | null; stride: number[]; padding: number[]; dilation: number[]; groups: number };
 
   constructor(
@@ -74,6 +79,10 @@ export class Conv2d extends Module {
     this.weight = parameter(empty([outChannels, inChannels / groups, ...pair(kernelSize)], placement));
     this.bias = bias ? parameter(empty([outChannels], placement)) : null;
     this.#options = { bias: null, stride: pair(stride), padding: pair(padding), dilation: pair(dilation), groups };
+    this.stride = this.#options.stride;
+    this.padding = this.#options.padding;
+    this.dilation = this.#options.dilation;
+    this.groups = groups;
     drawDefault(this.weight, this.bias);
   }
 

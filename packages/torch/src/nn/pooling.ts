@@ -15,6 +15,12 @@ export interface PoolOptions {
 
 /** Largest value of each window (PyTorch's nn.MaxPool2d). */
 export class MaxPool2d extends Module {
+  /** [height, width], as stride, padding and dilation. */
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly ceilMode: boolean;
   readonly #kernelSize: number[];
   readonly #options: { stride: number[]; padding: number[]; dilation: number[]; ceilMode: boolean };
 
@@ -25,6 +31,11 @@ export class MaxPool2d extends Module {
     super();
     this.#kernelSize = pair(kernelSize);
     this.#options = { stride: pair(stride), padding: pair(padding), dilation: pair(dilation), ceilMode };
+    this.kernelSize = this.#kernelSize;
+    this.stride = this.#options.stride;
+    this.padding = this.#options.padding;
+    this.dilation = this.#options.dilation;
+    this.ceilMode = ceilMode;
   }
 
   forward(x: Tensor): Tensor {

@@ -5,10 +5,7 @@
 import { type Collective, cat, eye, grad, logsumexp, noGrad, pow, scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../../errors.js';
 import { atLeastFloat32 } from '../../models/index.js';
-import { similarities, softNearestNeighbours } from './soft-neighbours.js';
-
-/** Probabilities are kept above this where their logarithm is taken; a softmax of cosines stays far above it. */
-const smallestProbability = 1e-37;
+import { similarities, smallestProbability, softNearestNeighbours } from './soft-neighbours.js';
 
 /**
  * Sharpened probabilities `ρ(p)_k = p_k^{1/T} / Σ_j p_j^{1/T}`, with gradient.

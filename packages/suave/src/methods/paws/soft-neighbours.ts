@@ -5,8 +5,8 @@
 import { amax, log, matmul, scope, softmax, sub, type Tensor, withoutAutocast, zeros } from '@suave/torch';
 import { atLeastFloat32, normalizedRows } from '../../models/index.js';
 
-/** Smallest probability that a score tells: its logarithm is finite in float32, far below what a softmax of cosines gives. */
-const smallestProbability = 1e-37;
+/** Probabilities are kept above this where their logarithm is taken: it is finite in float32; a softmax of cosines stays far above. */
+export const smallestProbability = 1e-37;
 
 /** Cosines divided by the temperature, [N, S], in at least float32, whatever the layers before compute in. */
 export function similarities(queries_ND: Tensor, supports_SD: Tensor, temperature: number): Tensor {

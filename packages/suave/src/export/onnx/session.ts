@@ -1,0 +1,34 @@
+/** @file Runs an ONNX model here, with onnxruntime-web: to compare it with our own network, or to measure what it lost. */
+import { env, InferenceSession, Tensor } from 'onnxruntime-web';
+import { inputName } from './build.js';
+
+/** An array that an ONNX model takes for its images. */
+export type OnnxPixels = Float32Array | Uint8Array;
+
+/** A model that is loaded; `release` frees it. */
+export class OnnxSession {
+  readonly #session: InferenceSession;
+
+  private constructor(session: InferenceSession) {
+    this.#session = session;
+  }
+
+  /** Loads the bytes of a model, for one thread. */
+  static async open(bytes: Uint8Array): Promise<OnnxSession> {
+    env.wasm.numThreads = 1;
+    return new OnnxSession(await InferenceSession.create(bytes, { executionProviders: ['wasm'], logSeverityLevel: 3 }));
+  }
+
+  /** The first output for the pixels of images, in row-major order. */
+  async run(pixels: OnnxPixels, dims: readonly number[]): Promise<{ values: Float32Array; dims: readonly number[] }> {
+    const type = pixels instanceof Uint8Array ? 'uint8' : 'float32';
+    const input = new Tensor(type, pixels as never, dims);
+    const [name] = this.#session.outputNames;
+    const { [name]: output } = await this.#session.run({ [inputName]: input }, [name]);
+    return { values: (await output.getData()) as Float32Array, dims: output.dims };
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
