@@ -2,7 +2,7 @@
  * @file Batch t of a stage: which images, how they are cut and colored, how they are mixed. A pure function of t; every random
  * number is drawn by the counter-based generator from (seed, stage, stream, that stream's epoch, image, repeat, view, purpose).
  */
-import { cat, fromTypedArray, type Tensor } from '@suave/torch';
+import { cat, chunk, fromTypedArray, noGrad, scope, type Tensor } from '@suave/torch';
 import {
   applyViews,
   Draws,
@@ -12,6 +12,7 @@ import {
   mixLabeled,
   mixTargets,
   mixViews,
+  type Normalization,
   numMixedPairs,
   type ViewSpec,
 } from '../augment/index.js';
@@ -20,6 +21,7 @@ import {
   createSupportSampler,
   type LoadedData,
   type PixelReader,
+  type PixelWindow,
   type SampledBatch,
   type Sampler,
   type SupportSampler,
@@ -38,8 +40,30 @@ export interface StageBatches {
   prepare(step: number): Promise<void>;
   /** Batch `step`, the one that was prepared; call inside a scope. `monitored` adds what only metrics need. */
   batch(step: number, monitored: boolean): Batch;
+  /**
+   * Looks at the views of the first step, of a few images of each stream: the first and the last of the batch, because those are mixed
+   * with each other. The same pixels as in `batch(0)`, whatever was prepared; calls `use` inside a scope.
+   */
+  lookAtFirst<T>(count: number, use: (blocks: ViewBlock[]) => T): Promise<T>;
   /** Lets go of images; the batches are of no use afterwards. */
   close(): void;
+}
+
+/** Views of the images of one stream, for looking at. */
+export interface ViewBlock {
+  readonly stream: Stream;
+  /** The images, as indices into the window. */
+  readonly indices: Int32Array;
+  readonly window: PixelWindow;
+  readonly views: readonly SeenView[];
+}
+
+/** One view of each image of a block. */
+export interface SeenView {
+  readonly name: string;
+  /** [n, 3, size, size], normalized. */
+  readonly images: Tensor;
+  readonly normalization: Normalization;
 }
 
 type Stream = 'labeled' | 'unlabeled';
@@ -71,8 +95,29 @@ export function createBatches(config: Config, index: number, data: LoadedData): 
       labeled: (labeled ?? support)?.batch(step, reader) ?? null,
       unlabeled: unlabeled?.batch(step, reader, monitored) ?? null,
     }),
+    async lookAtFirst(count, use) {
+      const sampled = streams.map(({ sampler }) => endsOf(sampler.batch(0), count));
+      const indices = Int32Array.from(sampled.flatMap((each) => [...each.indices]));
+      const looking = data.train.read((step) => (step === 0 ? indices : null));
+      try {
+        await looking.prepare(0);
+        return noGrad(() => scope(() => use(streams.map((stream, i) => stream.look(sampled[i], looking)))));
+      } finally {
+        looking.close();
+      }
+    },
     close: () => reader.close(),
   };
+}
+
+/** The first and the last rows of a batch, `count` together; row i still mirrors row n − 1 − i. */
+function endsOf(sampled: SampledBatch, count: number): SampledBatch {
+  const half = Math.floor(count / 2);
+  const rows = sampled.indices.length;
+  const choose = (values: Int32Array): Int32Array =>
+    rows <= count ? values : Int32Array.from([...values.subarray(0, half), ...values.subarray(rows - half)]);
+  const { indices, epochs, repeats } = sampled;
+  return { ...sampled, indices: choose(indices), epochs: choose(epochs), repeats: choose(repeats) };
 }
 
 function learnsFromLabels(stage: Stage): stage is LabeledStage {
@@ -83,6 +128,7 @@ function learnsFromLabels(stage: Stage): stage is LabeledStage {
 abstract class StreamBatches {
   protected readonly config: Config;
   protected readonly data: LoadedData;
+  abstract readonly sampler: Sampler | SupportSampler;
   readonly #stage: number;
   readonly #stream: Stream;
 
@@ -102,12 +148,24 @@ abstract class StreamBatches {
 
   /** View number `view` of the images of a batch, float32 [B, 3, size, size] on the device. */
   protected cut(kind: ViewConfig, { window }: PixelReader, sampled: SampledBatch, view: number): Tensor {
-    const { count: _count, normalization, ...rest } = kind;
-    const spec: ViewSpec = { ...rest, ...(normalization ?? this.config.normalization) };
+    const { count: _count, normalization: _normalization, ...rest } = kind;
+    const spec: ViewSpec = { ...rest, ...this.normalizationOf(kind) };
     const { seed, device } = this.config;
     const { epochs, repeats, indices } = sampled;
     const key = { seed, stage: this.#stage, stream: this.#stream, epochs, repeats, view };
     return applyViews(window, indices, drawViews(spec, window, indices, key), spec, { device });
+  }
+
+  /** The views of chosen rows of a batch, by name. */
+  look(sampled: SampledBatch, reader: PixelReader): ViewBlock {
+    const views = this.seen(sampled, reader);
+    return { stream: this.#stream, indices: sampled.indices, window: reader.window, views };
+  }
+
+  protected abstract seen(sampled: SampledBatch, reader: PixelReader): SeenView[];
+
+  protected normalizationOf(kind: ViewConfig): Normalization {
+    return kind.normalization ?? this.config.normalization;
   }
 
   /** How pair `pair` of a batch is mixed; keyed by the position of the batch in its epoch. */
@@ -134,9 +192,20 @@ class LabeledBatches extends StreamBatches {
     this.#stage = stage;
   }
 
-  batch(step: number, reader: PixelReader): Batch['labeled'] {
+  batch(step: number, reader: PixelReader): NonNullable<Batch['labeled']> {
+    return this.#batchOf(this.sampler.batch(step), reader);
+  }
+
+  protected override seen(sampled: SampledBatch, reader: PixelReader): SeenView[] {
     const { views, mixing } = this.#stage;
-    const sampled = this.sampler.batch(step);
+    const { name } = views.labeled;
+    const names = { none: [name], extend: [name, `${name} mixed`], replace: [`${name} mixed`] }[mixing.labeled];
+    const parts = chunk(this.#batchOf(sampled, reader).images, names.length);
+    return parts.map((images, i) => ({ name: names[i], images, normalization: this.normalizationOf(views.labeled) }));
+  }
+
+  #batchOf(sampled: SampledBatch, reader: PixelReader): NonNullable<Batch['labeled']> {
+    const { views, mixing } = this.#stage;
     const images = this.cut(views.labeled, reader, sampled, 0);
     const labels = Int32Array.from(sampled.indices, (image) => this.data.labels[image]);
     const options = { numClasses: this.data.classes.length };
@@ -167,13 +236,23 @@ class SupportBatches extends StreamBatches {
   }
 
   batch(step: number, reader: PixelReader): Batch['labeled'] {
-    const { batch, views, labelSmoothing } = this.#stage;
+    const { labelSmoothing } = this.#stage;
     const { numClasses, imagesPerClass } = this.sampler;
-    const sampled = this.sampler.batch(step);
-    const cut = Array.from({ length: batch.supportViews }, (_, view) => this.cut(views.support, reader, sampled, view));
+    const cut = this.#viewsOf(this.sampler.batch(step), reader);
     const layout = { numClasses, imagesPerClass, smoothing: labelSmoothing };
     const targets = supportLabels(layout, { device: this.config.device }).repeat([cut.length, 1]);
     return { images: cat(cut), targets, numOriginal: targets.shape[0] };
+  }
+
+  protected override seen(sampled: SampledBatch, reader: PixelReader): SeenView[] {
+    const { support } = this.#stage.views;
+    const normalization = this.normalizationOf(support);
+    return numbered(this.#viewsOf(sampled, reader).map((images) => ({ name: support.name, images, normalization })));
+  }
+
+  #viewsOf(sampled: SampledBatch, reader: PixelReader): Tensor[] {
+    const { batch, views } = this.#stage;
+    return Array.from({ length: batch.supportViews }, (_, view) => this.cut(views.support, reader, sampled, view));
   }
 }
 
@@ -193,8 +272,23 @@ class UnlabeledBatches extends StreamBatches {
     this.#hasAllLabels = data.hiddenLabels.every((label) => label >= 0);
   }
 
-  batch(step: number, reader: PixelReader, monitored: boolean): Batch['unlabeled'] {
-    const sampled = this.sampler.batch(step);
+  batch(step: number, reader: PixelReader, monitored: boolean): NonNullable<Batch['unlabeled']> {
+    return this.#batchOf(this.sampler.batch(step), reader, monitored);
+  }
+
+  protected override seen(sampled: SampledBatch, reader: PixelReader): SeenView[] {
+    const { views, mixedLambdas } = this.#batchOf(sampled, reader, false);
+    const pairs = mixedLambdas.length;
+    const plain = [...this.#kinds];
+    const seen = views.map((images, position) => {
+      const isMixed = position < 3 * pairs && position % 3 === 2; // each follows its pair, wherever a quirk says it is
+      const kind = isMixed ? this.#kinds[2 * Math.floor(position / 3)] : plain.shift()!;
+      return { name: isMixed ? 'mixed' : kind.name, images, normalization: this.normalizationOf(kind) };
+    });
+    return numbered(seen);
+  }
+
+  #batchOf(sampled: SampledBatch, reader: PixelReader, monitored: boolean): NonNullable<Batch['unlabeled']> {
     const cut = this.#kinds.map((kind, view) => this.cut(kind, reader, sampled, view));
     const hiddenLabels = monitored && this.#hasAllLabels ? this.#hiddenLabels(sampled) : null;
     if (this.#stage.method !== 'suave' || this.#stage.mixing.unlabeled === 'none') {
@@ -214,4 +308,15 @@ class UnlabeledBatches extends StreamBatches {
     const classes = Int32Array.from(sampled.indices, (image) => this.data.hiddenLabels[image]);
     return fromTypedArray(classes, [classes.length]).to({ dtype: 'int64', device: this.config.device });
   }
+}
+
+/** Views of the same name get numbers. */
+function numbered(views: readonly SeenView[]): SeenView[] {
+  const counts = new Map<string, number>();
+  return views.map((view) => {
+    if (views.filter(({ name }) => name === view.name).length === 1) return view;
+    const number = (counts.get(view.name) ?? 0) + 1;
+    counts.set(view.name, number);
+    return { ...view, name: `${view.name} ${number}` };
+  });
 }

@@ -29,6 +29,7 @@ import type { TrainingEvents } from './events.js';
 import { handOver, readInitWeights } from './hand-over.js';
 import { createOptimizer, groupSettings } from './optimizer.js';
 import { type StageState, StageTrainer } from './stage-trainer.js';
+import { writeViewSheet } from './view-sheet.js';
 
 /** One run to train. */
 export interface RunRequest {
@@ -95,6 +96,7 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
         if (checkpoint !== null) stage.trainer.load(checkpoint);
         checkpoint?.dispose();
         checkpoint = null;
+        await writeViewSheet(paths.views, config.stages[index].name, stage.batches);
         const outcome = await stage.trainer.run();
         seconds = stage.trainer.seconds;
         if (outcome === 'interrupted') {
@@ -214,9 +216,9 @@ class RunningStage {
   readonly method: Method;
   readonly trainer: StageTrainer;
   readonly index: number;
+  readonly batches: StageBatches;
   /** Set when the run is done: goes into the last checkpoint. */
   finished: { probabilityTemperature: number } | null = null;
-  readonly #batches: StageBatches;
   #isReleased = false;
 
   /** @param before  whose weights it takes; `checkpoint`: all of them are going to be loaded; null: those of `--init`, if any */
@@ -231,7 +233,7 @@ class RunningStage {
     const { config, data, events, signal } = request;
     const stage = config.stages[index];
     const batches = createBatches(config, index, data);
-    this.#batches = batches;
+    this.batches = batches;
     for (const note of batches.notes) events.note?.(`stage ${stage.name}: ${note}`);
     const { stepsPerEpoch } = batches;
     const totalSteps = stepsPerEpoch * stage.epochs;
@@ -320,7 +322,7 @@ class RunningStage {
   }
 
   dispose(): void {
-    this.#batches.close();
+    this.batches.close();
     this.trainer.dispose();
     if (!this.#isReleased) this.method.dispose();
   }
