@@ -1,6 +1,5 @@
 /** @file Runs an ONNX model here, with onnxruntime-web: to compare it with our own network, or to measure what it lost. */
 import { env, InferenceSession, Tensor } from 'onnxruntime-web';
-import { inputName } from './build.js';
 
 /** An array that an ONNX model takes for its images. */
 export type OnnxPixels = Float32Array | Uint8Array;
@@ -23,8 +22,8 @@ export class OnnxSession {
   async run(pixels: OnnxPixels, dims: readonly number[]): Promise<{ values: Float32Array; dims: readonly number[] }> {
     const type = pixels instanceof Uint8Array ? 'uint8' : 'float32';
     const input = new Tensor(type, pixels as never, dims);
-    const [name] = this.#session.outputNames;
-    const { [name]: output } = await this.#session.run({ [inputName]: input }, [name]);
+    const { inputNames, outputNames } = this.#session;
+    const { [outputNames[0]]: output } = await this.#session.run({ [inputNames[0]]: input }, [outputNames[0]]);
     return { values: (await output.getData()) as Float32Array, dims: output.dims };
   }
 
