@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import { escapeHtml, inlineJson, inlineScript, pageBundle } from '../html.js';
 import { classTable } from './page/class-table.js';
+import { pageData } from './page/collect-page-data.js';
 import { confusion } from './page/confusion.js';
 import { headline } from './page/headline.js';
 import { html, type Markup, name } from './page/markup.js';
-import { pageData } from './page/page-data.js';
 import { copyable, facts, type Section, unfolding } from './page/parts.js';
 import { map, prototypes, views } from './page/pictures.js';
 import { trainingCurves } from './page/training-curves.js';

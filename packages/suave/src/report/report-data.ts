@@ -3,9 +3,9 @@
  * A part that a run cannot have is null, and `missing` says why. Accuracies, probabilities and confidences are fractions.
  */
 
-import type { CoveragePoint } from '../runs/index.js';
+import type { CoveragePoint } from '../runs/coverage-point.js';
 
-export type { CoveragePoint } from '../runs/index.js';
+export type { CoveragePoint } from '../runs/coverage-point.js';
 
 /** A fraction measured on a finite number of images. */
 export interface Estimate {
@@ -197,8 +197,8 @@ export interface ReportData {
   readonly baseline: ReportScore | null;
   /** Top-1 minus that of the baseline, with the 95 % interval of the difference (paired where both were scored on the same images). */
   readonly gain: Estimate | null;
-  /** Where the measured images come from. */
-  readonly source: 'val' | 'hold-out' | null;
+  /** Where the measured images come from: `folder` is one that was named and is not the data of the run. */
+  readonly source: 'val' | 'hold-out' | 'folder' | null;
   readonly images: { readonly training: number; readonly labeled: number; readonly measured: number };
   readonly curves: readonly CurveGroup[];
   /** In order; the first begins at 0. */

@@ -1,16 +1,9 @@
 /** @file `calibration.json`: how far the probabilities of a run can be trusted, measured on its held-out images when it ended. */
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFileAtomic } from './atomic-write.js';
+import type { CoveragePoint } from './coverage-point.js';
 
-/** What remains, and how right it is, where answers below a confidence are withheld. Fractions. */
-export interface CoveragePoint {
-  /** Smallest probability that counts as an answer. */
-  readonly threshold: number;
-  /** Share of images that get an answer. */
-  readonly coverage: number;
-  /** Share of right ones among them; null where none is left. */
-  readonly accuracy: number | null;
-}
+export type { CoveragePoint } from './coverage-point.js';
 
 /** The content of the file. */
 export interface CalibrationRecord {

@@ -4,7 +4,11 @@ import { count, counted, interval, number, percent, points } from './format.js';
 import { html, type Markup } from './markup.js';
 import { missing } from './parts.js';
 
-const origins = { val: 'validation images', 'hold-out': 'held-out images' } as const;
+const origins = {
+  val: 'validation images',
+  'hold-out': 'held-out images',
+  folder: 'images of another folder',
+} as const;
 
 function tile(kind: string, label: string, value: string, detail: string): Markup {
   return html`<div class="tile ${kind}"><dt>${label}</dt><dd><strong>${value}</strong> <span>${detail}</span></dd></div>`;

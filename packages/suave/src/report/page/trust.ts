@@ -1,5 +1,6 @@
 /** @file How far the answers can be trusted: confident mistakes, calibration, and what withholding unsure answers gains. */
 import type { Calibration, CoveragePoint, Mistake, ReportData } from '../report-data.js';
+import { abstainCommand } from './abstain-command.js';
 import { count, number, percent, percentOrDash } from './format.js';
 import { html, type Markup, name } from './markup.js';
 import { chart, missing, table, thumbnail } from './parts.js';
@@ -54,10 +55,6 @@ function inWords({ bins }: Calibration): string {
         : 'On average the network is less sure than it could be';
   return `${verdict}: mean confidence ${percent(confidence)}, right answers ${percent(accuracy)}.`;
 }
-
-/** The command that withholds answers below a confidence. */
-export const abstainCommand = (run: string, threshold: number): string =>
-  `suave predict ${/^[\w./:@%+=-]+$/.test(run) ? run : `'${run.replaceAll("'", "'\\''")}'`} IMAGES --abstain ${threshold}`;
 
 /** The point that is chosen at first: the smallest threshold with 95 % right, else the one in the middle. */
 export function startOf(points: readonly CoveragePoint[]): number {

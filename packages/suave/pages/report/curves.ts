@@ -1,0 +1,129 @@
+/** @file Curves of training: the same pointer in all of them, names that hide their curve, lines where stages begin. */
+import { connect } from 'echarts/core';
+import { compact, inUnit } from '../../src/report/page/format.js';
+import type { CurveGroup } from '../../src/report/report-data.js';
+import { axis, draw, note, tooltip } from './chart.js';
+import { data, make } from './data.js';
+import type { Theme } from './theme.js';
+
+/** A point under the pointer, as the charting library gives it. */
+interface Pointed {
+  readonly seriesName: string;
+  readonly seriesId: string;
+  readonly value: readonly [number, number];
+}
+
+/** Draws all groups. */
+export function drawCurves(): void {
+  data.curves.forEach((group, i) => {
+    const hidden = new Set<number>();
+    const drawing = draw(`curves-${i}`, (colors) => curvesOption(group, hidden, colors));
+    if (drawing === null) return;
+    drawing.chart.group = 'curves';
+    addToggles(drawing.element, hidden, drawing.redraw);
+  });
+  connect('curves');
+}
+
+function curvesOption(group: CurveGroup, hidden: ReadonlySet<number>, colors: Theme) {
+  const { unit, logarithmic } = group;
+  const starts = data.stages.slice(1).map(({ name, images }) => ({ xAxis: images, name }));
+  const lines = group.curves.flatMap(({ name, points }, i) =>
+    hidden.has(i)
+      ? []
+      : [
+          {
+            type: 'line',
+            id: String(i),
+            name,
+            data: logarithmic ? points.filter(([, value]) => value > 0) : points,
+            showSymbol: points.length === 1,
+            symbol: 'circle',
+            symbolSize: 6,
+            color: colors.series[i % 8],
+            lineStyle: { width: 2, type: i < 8 ? 'solid' : 'dashed' },
+            emphasis: { disabled: true },
+          },
+        ],
+  );
+  const last = Math.max(...data.curves.flatMap(({ curves }) => curves.map(({ points }) => points.at(-1)?.[0] ?? 0)));
+  return {
+    grid: { left: 52, right: 16, top: starts.length > 0 ? 24 : 10, bottom: 26 },
+    xAxis: {
+      ...axis(colors),
+      type: 'value',
+      min: 0,
+      max: last,
+      splitLine: { show: false },
+      axisLabel: { ...axis(colors).axisLabel, formatter: compact, showMaxLabel: false },
+    },
+    yAxis: {
+      ...axis(colors),
+      type: logarithmic ? 'log' : 'value',
+      scale: unit !== 'fraction',
+      axisLine: { show: false },
+      splitNumber: 4,
+      axisLabel: {
+        ...axis(colors).axisLabel,
+        formatter: (value: number) =>
+          unit === 'fraction' ? `${Number((100 * value).toPrecision(4))} %` : axisNumber(value),
+      },
+    },
+    tooltip: {
+      ...tooltip(colors),
+      trigger: 'axis',
+      axisPointer: { type: 'line', lineStyle: { color: colors.quiet, type: 'solid' }, label: { show: false } },
+      formatter: (points: readonly Pointed[]) => reading(points, unit, colors),
+    },
+    series: [
+      ...lines,
+      // The starts of stages belong to a line of their own, so that they stay when a curve is hidden.
+      {
+        type: 'line',
+        id: 'stages',
+        data: [],
+        silent: true,
+        markLine: {
+          silent: true,
+          symbol: 'none',
+          animation: false,
+          lineStyle: { color: colors.quiet, type: [4, 4], width: 1 },
+          label: { formatter: '{b}', color: colors.quiet, fontSize: 11, position: 'end' },
+          data: starts,
+        },
+      },
+    ],
+  };
+}
+
+const axisNumber = (value: number): string =>
+  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(0) : compact(value);
+
+function reading(points: readonly Pointed[], unit: CurveGroup['unit'], colors: Theme): HTMLElement {
+  const rows = points.map(({ seriesName, seriesId, value }) => {
+    const swatch = make('i', { class: 'swatch' });
+    swatch.style.background = colors.series[Number(seriesId) % 8];
+    return make(
+      'span',
+      { class: 'reading' },
+      swatch,
+      make('span', {}, seriesName),
+      make('b', {}, inUnit(value[1], unit)),
+    );
+  });
+  return note(`${compact(points[0]?.value[0] ?? 0)} images`, ...rows);
+}
+
+/** Makes the names below a chart buttons that hide and show. */
+function addToggles(chart: HTMLElement, hidden: Set<number>, redraw: () => void): void {
+  for (const item of chart.closest('figure')?.querySelectorAll<HTMLElement>('.legend li') ?? []) {
+    const index = Number(item.dataset.curve);
+    const button = make('button', { type: 'button', 'aria-pressed': 'true' }, ...item.childNodes);
+    button.addEventListener('click', () => {
+      if (!hidden.delete(index)) hidden.add(index);
+      button.setAttribute('aria-pressed', String(!hidden.has(index)));
+      redraw();
+    });
+    item.append(button);
+  }
+}
