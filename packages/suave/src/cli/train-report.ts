@@ -1,9 +1,9 @@
 /** @file How a training run looks on a terminal: notes, a progress line with images/s, losses and time left, lines per epoch. */
+import { methodNames } from '../recipes/index.js';
 import type { MetricsRecord } from '../runs/index.js';
+import { percent, points } from '../text.js';
 import type { StepEvent, TrainingEvents, TrainResult } from '../training/index.js';
 import { drawBar, formatDuration, type Terminal } from './terminal.js';
-
-const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
 
 /** The last losses of a stage, short. */
 function lossText(record: MetricsRecord | null): string {
@@ -83,16 +83,6 @@ export function reportTraining(terminal: Terminal): TrainingEvents {
   };
 }
 
-/** The methods by the names that people know. */
-const methodNames: Readonly<Record<TrainResult['method'], string>> = {
-  swav: 'SwAV',
-  suave: 'Suave',
-  dino: 'DINO',
-  daino: 'Daino',
-  paws: 'PAWS',
-  supervised: 'supervised',
-};
-
 /** Whether there are images to validate on, and no accuracy: SwAV and DINO. */
 const hasNoClasses = ({ top1, images }: TrainResult): boolean => top1 === null && images > 0;
 
@@ -114,8 +104,7 @@ export function trainingResultText(result: TrainResult): string {
   if (result.baseline !== null) {
     lines.push(scoreLine('supervised only', result.baseline));
     if (result.top1 !== null && result.baseline.top1 !== null) {
-      const points = 100 * (result.top1 - result.baseline.top1);
-      lines.push(`difference: ${points >= 0 ? '+' : ''}${points.toFixed(1)} points`);
+      lines.push(`difference: ${points(result.top1 - result.baseline.top1)} points`);
     }
   }
   lines.push(

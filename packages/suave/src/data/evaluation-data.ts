@@ -21,6 +21,10 @@ export interface EvaluationOptions extends LoadOptions {
   readonly classes: readonly string[];
   /** The splits of the run when DATA is the run's own data; null for other data. */
   readonly splits?: Splits | null;
+  /** Images of the hold-out that are gone are left out instead of being an error, as long as one is there. */
+  readonly allowMissing?: boolean;
+  /** At most this many images, spread evenly over all of them. Default: all. */
+  readonly limit?: number;
 }
 
 /** Images of known class. Owns `images`. */
@@ -30,6 +34,8 @@ export interface EvaluationData {
   readonly labels: Int32Array;
   /** DATA/val, the run's hold-out, or every image of DATA. */
   readonly source: 'val' | 'hold-out' | 'all';
+  /** Images that the splits set aside and that are gone; those of `val/` are never an error. */
+  readonly missing: readonly string[];
   readonly skipped: readonly SkippedFile[];
   readonly notes: readonly string[];
 }
@@ -54,8 +60,13 @@ export async function loadEvaluationData(options: EvaluationOptions): Promise<Ev
       { code: 'EMPTY_FOLDER', file: scan.root },
     );
   }
-  const { source, candidates } = candidatesOf(regionsOf(scan), options.splits ?? null, scan.root);
-  const { chosen, labels, notes } = matchClasses(candidates, options.classes, scan.root);
+  const { source, candidates, missing } = candidatesOf(regionsOf(scan), options.splits ?? null);
+  const mayMiss = source === 'val' || (options.allowMissing === true && candidates.length > 0);
+  if (missing.length > 0 && !mayMiss) throw missingImages(missing, scan.root);
+  const matched = matchClasses(candidates, options.classes, scan.root);
+  const { notes } = matched;
+  const chosen = spread(matched.chosen, options.limit);
+  const labels = spread(matched.labels, options.limit);
   const opened = await openImages(cacheRequest(scan.store, chosen, options));
   try {
     const readable: number[] = [];
@@ -71,12 +82,19 @@ export async function loadEvaluationData(options: EvaluationOptions): Promise<Ev
       images: opened.makeSet(readable),
       labels: Int32Array.from(readable, (index) => labels[index]),
       source,
+      missing,
       skipped,
       notes: [...notes, ...skippedNotes(skipped, [])],
     };
   } finally {
     opened.close();
   }
+}
+
+/** At most `limit` of the items, evenly spaced. */
+function spread<Item>(items: Item[], limit = items.length): Item[] {
+  if (items.length <= limit) return items;
+  return Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)]);
 }
 
 function isIn(path: string, source: 'val' | 'all'): boolean {
@@ -86,34 +104,39 @@ function isIn(path: string, source: 'val' | 'all'): boolean {
 function candidatesOf(
   regions: Regions,
   splits: Splits | null,
-  root: string,
-): { source: EvaluationData['source']; candidates: Candidate[] } {
+): { source: EvaluationData['source']; candidates: Candidate[]; missing: string[] } {
   const splitLabels = new Map(splits?.val.map((row) => [nameKey(row.path), row.label]));
   if (regions.val !== null) {
     const labelOf = (image: DataImage) => splitLabels.get(nameKey(image.path)) ?? folderBelow(image.path, 'val/');
-    return { source: 'val', candidates: regions.val.map((image) => ({ image, label: labelOf(image) })) };
+    const candidates = regions.val.map((image) => ({ image, label: labelOf(image) }));
+    return { source: 'val', candidates, missing: missingOf(splitLabels, candidates) };
   }
   if (splitLabels.size > 0) {
     const candidates = regions.pool.flatMap((image) => {
       const label = splitLabels.get(nameKey(image.path));
       return label === undefined ? [] : [{ image, label }];
     });
-    if (candidates.length < splitLabels.size) {
-      const found = new Set(candidates.map(({ image }) => nameKey(image.path)));
-      const missing = [...splitLabels.keys()].filter((path) => !found.has(path));
-      throw new DataError(
-        `data: expected the held-out images of the run in "${root}", got ${missing.length} missing: ${listNames(missing)}. Restore them.`,
-        { code: 'MISSING_IMAGES', file: root },
-      );
-    }
-    return { source: 'hold-out', candidates };
+    return { source: 'hold-out', candidates, missing: missingOf(splitLabels, candidates) };
   }
   const classFolders = new Set(regions.classFolders);
   const candidates = regions.pool.map((image) => {
     const folder = folderBelow(image.path, regions.trainPrefix);
     return { image, label: folder !== null && classFolders.has(folder) ? folder : null };
   });
-  return { source: 'all', candidates };
+  return { source: 'all', candidates, missing: [] };
+}
+
+/** Paths of the splits that are not among the candidates. */
+function missingOf(splitLabels: ReadonlyMap<string, string>, candidates: readonly Candidate[]): string[] {
+  const found = new Set(candidates.map(({ image }) => nameKey(image.path)));
+  return [...splitLabels.keys()].filter((path) => !found.has(path));
+}
+
+function missingImages(missing: readonly string[], root: string): DataError {
+  return new DataError(
+    `data: expected the held-out images of the run in "${root}", got ${missing.length} missing: ${listNames(missing)}. Restore them.`,
+    { code: 'MISSING_IMAGES', file: root },
+  );
 }
 
 function matchClasses(

@@ -9,6 +9,14 @@ export {
 } from './dataset.js';
 export { DecodeError, type DecodeOptions, decodeBytes, decodeFile } from './decode.js';
 export { type DecodeActivity, type DecodeRun, defaultWorkers } from './decode-pool.js';
+export {
+  type DescribedImage,
+  type DescribedImages,
+  describeImages,
+  type KnownSplits,
+  type SplitName,
+  splitNames,
+} from './described-images.js';
 export { type EvaluationData, type EvaluationOptions, listImageFiles, loadEvaluationData } from './evaluation-data.js';
 export {
   decodeImages,

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path';
 import { readCheckpointMetadata } from '../evaluation/index.js';
 import type { Override } from '../recipes/index.js';
 import { holdsRun, readConfig, runPaths } from '../runs/index.js';
+import { percent, points } from '../text.js';
 import { type TrainingEvents, type TrainResult, train } from '../training/index.js';
 import { drawContactSheet, drawImageSet, type ImageSetSpec } from './draw-images.js';
 import { shapeNames } from './shapes.js';
@@ -126,10 +127,8 @@ function shown(path: string): string {
 /** The table and the commands to try next. */
 function describeDemo(summary: DemoSummary, result: TrainResult, picture: string): string {
   const { suave_top1, supervised_top1, images, labeled_images, val_images, data, seconds } = summary;
-  const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
   const row = (name: string, labels: string, used: string, top1: string): string =>
     `${name.padEnd(18)}${labels.padStart(8)}${used.padStart(10)}${top1.padStart(10)}`;
-  const points = 100 * (suave_top1 - supervised_top1);
   const run = shown(result.run);
   const folder = shown(data);
   return `${[
@@ -137,7 +136,7 @@ function describeDemo(summary: DemoSummary, result: TrainResult, picture: string
     row('', 'labels', 'images', 'top-1'),
     row('Suave', String(labeled_images), String(images), percent(suave_top1)),
     row('supervised only', String(labeled_images), String(labeled_images), percent(supervised_top1)),
-    row('difference', '', '', `${points >= 0 ? '+' : ''}${points.toFixed(1)}`),
+    row('difference', '', '', points(suave_top1 - supervised_top1)),
     '',
     `Measured on ${val_images} other images. ${Math.round(seconds)} seconds in all.`,
     `The images: ${folder} (some of them in one picture: ${shown(picture)})`,

@@ -144,9 +144,12 @@ export class Classifier {
 
   /** Scores [N, K] of prepared images [N, 3, s, s], float32 on the CPU; prototypes beyond the classes are left out. */
   score(images: Tensor): Tensor {
-    return noGrad(() =>
-      scope(() => this.#network.classify(images).narrow(1, 0, this.classes.length).to('float32').cpu().contiguous()),
-    );
+    return noGrad(() => scope(() => this.outputs(images).narrow(1, 0, this.classes.length).contiguous()));
+  }
+
+  /** The same with every output: prototypes beyond the classes come after them. */
+  outputs(images: Tensor): Tensor {
+    return noGrad(() => scope(() => this.#network.classify(images).to('float32').cpu().contiguous()));
   }
 
   dispose(): void {

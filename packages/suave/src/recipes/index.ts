@@ -2,6 +2,7 @@
 export { defaultRecipe, groupedRecipes, recipeNamed, recipes } from './catalog.js';
 export { describeConfig, type SettingRow } from './describe.js';
 export { fineTuned } from './fine-tuned.js';
+export { methodNames } from './method-names.js';
 export { type Override, parseSet } from './overrides.js';
 export { quirkTables } from './quirk-table.js';
 export { type SettledQuirk, type SwitchedQuirk, settledQuirks, switchedQuirks } from './quirks.js';

@@ -1,0 +1,75 @@
+/** @file A report in one or two sentences, and what its reader must know besides. */
+import { methodNames, type Stage } from '../recipes/index.js';
+import type { CheckpointMetadata } from '../runs/index.js';
+import { percent, points } from '../text.js';
+import type { ReportData } from './report-data.js';
+
+const count = (value: number): string => value.toLocaleString('en');
+const plural = (value: number, thing: string): string => `${count(value)} ${thing}${value === 1 ? '' : 's'}`;
+
+/** What the sentences say. */
+type Said = Pick<ReportData, 'score' | 'gain' | 'source' | 'images'> & {
+  readonly method: Stage['method'];
+  /** Null where they are not known. */
+  readonly numClasses: number | null;
+  /** Accuracy of the nearest labeled images' votes, of a network without classes. */
+  readonly neighbours: number | null;
+};
+
+/** What was learned, from what, and how good it is. */
+export function summaryOf({ method, numClasses, score, gain, source, images, neighbours }: Said): string {
+  const { training, labeled, measured } = images;
+  const what =
+    method === 'supervised'
+      ? `Supervised training on ${plural(labeled, 'labeled image')}`
+      : `${methodNames[method]} learned from ${plural(training, 'image')}, ${count(labeled)} of them labeled`;
+  const classes =
+    numClasses === null
+      ? ''
+      : `${method === 'supervised' ? ' of' : ', to tell'} ${plural(numClasses, 'class').replace(/classs$/, 'classes')}`;
+  const first = `${what}${classes}.`;
+  const which = source === 'folder' ? plural(measured, 'image') : plural(measured, 'held-out image');
+  if (score === null) {
+    const votes =
+      neighbours === null ? '' : ` Votes of the nearest labeled images tell ${percent(neighbours)} of ${which} right.`;
+    return `${first}${votes}`;
+  }
+  const { value, low, high } = score.top1;
+  const sure = `${percent(value)} of ${which} are told right (95 % interval ${(100 * low).toFixed(1)} to ${percent(high)})`;
+  const against =
+    gain === null ? '' : `, ${points(gain.value)} points against supervised training on the same labels alone`;
+  return `${first} ${sure}${against}.`;
+}
+
+/** What is known about where training stands. */
+interface Standing {
+  /** Of the last checkpoint; null where there is none. */
+  readonly last: CheckpointMetadata | null;
+  /** Of the checkpoint that was measured. */
+  readonly measured: CheckpointMetadata | null;
+  readonly stages: readonly { readonly name: string; readonly epochs: number }[];
+  /** Whether a process is training it now. */
+  readonly isRunning: boolean;
+}
+
+/** Sentences about the state of the run and the choice of the checkpoint. */
+export function standingNotes({ last, measured, stages, isRunning }: Standing): string[] {
+  const notes: string[] = [];
+  const now = isRunning ? ' and is being trained now' : '';
+  if (last === null) notes.push(`The run has no checkpoint yet${now}.`);
+  else if (!last.finished) {
+    const { index, name, epoch } = last.stage;
+    notes.push(
+      `The run is not finished${now}: its checkpoint is of epoch ${epoch} of ${stages[index]?.epochs ?? '?'} of stage ${name} (${index + 1} of ${stages.length}).`,
+    );
+  }
+  const best = measured?.best ?? null;
+  if (measured?.selection === 'best on the hold-out') {
+    notes.push('Measured is the checkpoint that was best on these images: its accuracy is optimistic.');
+  } else if (last?.finished && best !== null && best.top1 > (measured?.score?.top1 ?? 1)) {
+    notes.push(
+      `The best epoch on these images was ${best.epoch}, with ${percent(best.top1)}: optimistic, because it was chosen here.`,
+    );
+  }
+  return notes;
+}
