@@ -1,6 +1,7 @@
 /** @file Tables of classes: how well each is told, what it is taken for, the most confident mistakes, and images that show it. */
+
+import { wilson } from '../evaluation/intervals.js';
 import type { Answers } from './answers.js';
-import { wilson } from './intervals.js';
 import type { ClassRow, ConfusionCell, Mistake } from './report-data.js';
 
 /** A row whose example images are numbers of measured images, until their thumbnails are made. */

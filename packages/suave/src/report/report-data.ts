@@ -2,19 +2,13 @@
  * @file What a report shows, as one JSON value: collected from a run folder and its held-out images, drawn by `pages/report`.
  * A part that a run cannot have is null, and `missing` says why. Accuracies, probabilities and confidences are fractions.
  */
+import type { Estimate } from '../evaluation/intervals.js';
+
+export type { Estimate };
 
 import type { CoveragePoint } from '../runs/coverage-point.js';
 
 export type { CoveragePoint } from '../runs/coverage-point.js';
-
-/** A fraction measured on a finite number of images. */
-export interface Estimate {
-  readonly value: number;
-  /** Wilson's 95 % interval. */
-  readonly low: number;
-  readonly high: number;
-  readonly images: number;
-}
 
 /** Accuracy on images that were not trained on. */
 export interface ReportScore {

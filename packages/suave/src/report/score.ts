@@ -1,7 +1,7 @@
 /** @file Accuracies of a report, from scores. */
 import { scope, type Tensor } from '@suave/torch';
+import { wilson } from '../evaluation/intervals.js';
 import { scoreOf } from '../evaluation/metrics.js';
-import { wilson } from './intervals.js';
 import type { ReportScore } from './report-data.js';
 
 /**
