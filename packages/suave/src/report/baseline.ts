@@ -1,10 +1,10 @@
 /** @file The supervised-only run beside a run, scored on the same images. */
 import { existsSync } from 'node:fs';
+import type { HeldOut } from '../evaluation/held-out.js';
 import { type CheckpointChoice, Classifier, readCheckpointMetadata } from '../evaluation/index.js';
 import { allIndices, scoreImages } from '../evaluation/scoring.js';
 import { runPaths } from '../runs/index.js';
 import { answersOf } from './answers.js';
-import type { HeldOut } from './held-out.js';
 import { pairedDifference } from './intervals.js';
 import { type MeasureOptions, scoringBatch } from './parts.js';
 import type { Estimate, ReportScore } from './report-data.js';

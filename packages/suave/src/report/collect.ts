@@ -4,6 +4,7 @@ import { basename, dirname } from 'node:path';
 import { readSplits, type Splits } from '../data/index.js';
 import { classIndexOf, nameKey } from '../data/natural-order.js';
 import { SuaveError } from '../errors.js';
+import { classNamesOf, type HeldOut, openHeldOut } from '../evaluation/held-out.js';
 import { type CheckpointChoice, findCheckpoint, readCheckpointMetadata } from '../evaluation/index.js';
 import { type Config, methodNames } from '../recipes/index.js';
 import {
@@ -21,7 +22,6 @@ import {
 import { suaveVersion } from '../version.js';
 import { courseOf } from './curves.js';
 import { environmentFacts, recipeFacts } from './facts.js';
-import { classNamesOf, type HeldOut, openHeldOut } from './held-out.js';
 import { measureClassifier } from './measure-classifier.js';
 import { measureClusters } from './measure-clusters.js';
 import { neighboursOf } from './neighbours.js';

@@ -1,9 +1,9 @@
 /** @file The map of a report: some of the measured images and the prototypes on a plane. */
 import { noGrad, scope, type Tensor } from '@suave/torch';
+import type { HeldOut } from '../evaluation/held-out.js';
 import { type CheckpointChoice, FeatureExtractor } from '../evaluation/index.js';
 import { scoreImages } from '../evaluation/scoring.js';
 import { projectTo2d } from '../figures/index.js';
-import type { HeldOut } from './held-out.js';
 import type { MapData } from './report-data.js';
 
 /** A map whose thumbnails are numbers of measured images, until they are made. */

@@ -1,5 +1,6 @@
 /** @file Measures a classifier on held-out images: all that its scores tell, and how it compares with its baseline. */
 import type { Tensor } from '@suave/torch';
+import type { HeldOut } from '../evaluation/held-out.js';
 import { Classifier } from '../evaluation/index.js';
 import { allIndices, scoreImages } from '../evaluation/scoring.js';
 import { holdsRun, runPaths } from '../runs/index.js';
@@ -7,7 +8,6 @@ import { answersOf, type ScoreTable } from './answers.js';
 import { finishedBaseline, scoreBaseline } from './baseline.js';
 import { calibrationOf, coverageOf } from './calibration.js';
 import { classTable, confusionTable, mistakesTable } from './class-tables.js';
-import type { HeldOut } from './held-out.js';
 import { mapOf } from './map.js';
 import {
   finishMap,

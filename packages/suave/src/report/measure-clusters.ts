@@ -1,8 +1,8 @@
 /** @file Measures a network without classes (SwAV, DINO) on held-out images: which clusters they fall to, and their map. */
 import type { Tensor } from '@suave/torch';
+import type { HeldOut } from '../evaluation/held-out.js';
 import { FeatureExtractor } from '../evaluation/index.js';
 import { allIndices, scoreImages } from '../evaluation/scoring.js';
-import type { HeldOut } from './held-out.js';
 import { mapOf } from './map.js';
 import {
   classParts,

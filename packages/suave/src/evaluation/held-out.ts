@@ -1,9 +1,9 @@
-/** @file The images that a report measures: those that were set aside, or a folder that was named. */
+/** @file The images that a report or an export measures: those that were set aside, or a folder that was named. */
 import { type ImageSet, loadEvaluationData, type Splits } from '../data/index.js';
 import { uniqueNames } from '../data/natural-order.js';
 import { DataError } from '../errors.js';
-import { dataFolder, isOwnFolder, ownSplits } from '../evaluation/own-data.js';
 import type { CheckpointMetadata } from '../runs/index.js';
+import { dataFolder, isOwnFolder, ownSplits } from './own-data.js';
 
 /** Images of known class that were not trained on; owns `images`. */
 export interface HeldOut {
@@ -22,6 +22,10 @@ export interface HeldOutOptions {
   readonly run: string;
   /** DATA; null is the data that the run was trained on. */
   readonly data: string | null;
+  /** At most this many, spread evenly over all. Default: all. */
+  readonly limit?: number;
+  /** Images at full size, as in their files, instead of reduced as the cache has them. Default false. */
+  readonly fullSize?: boolean;
   readonly workers?: number | null;
   readonly cache?: string | null;
   readonly signal?: AbortSignal | null;
@@ -50,7 +54,8 @@ export async function openHeldOut(
     classes,
     splits: ownSplits(options.run, folder, metadata) ?? (isOwnFolder(folder, metadata) ? splits : null),
     allowMissing: true,
-    cacheSide: input.cacheSide ?? 'none',
+    cacheSide: options.fullSize ? 'none' : (input.cacheSide ?? 'none'),
+    ...(options.limit === undefined ? {} : { limit: options.limit }),
     exifOrientation: input.exifOrientation,
     workers: options.workers ?? null,
     cache: options.cache ?? null,
