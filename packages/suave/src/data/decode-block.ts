@@ -2,7 +2,6 @@
 import { statSync } from 'node:fs';
 import { DecodeError, type DecodeOptions, decodeFile } from './decode.js';
 import { measureFile } from './measure.js';
-import { release } from './release.js';
 import type { RgbImage } from './resize.js';
 
 /** Decodes that are under way at once in a thread: while one file is decoded, another one is reduced. */
@@ -92,14 +91,9 @@ async function readImage(
   const image = await decodeFile(paths[index], options);
   if (destination === null) return image;
   const place = destination.places[index];
-  const { height, width, pixels } = image;
-  try {
-    checkUnchanged(paths[index], image, place);
-    new Uint8Array(destination.memory, place.offset, pixels.length).set(pixels);
-  } finally {
-    release(pixels);
-  }
-  return { height, width, pixels: null };
+  checkUnchanged(paths[index], image, place);
+  new Uint8Array(destination.memory, place.offset, image.pixels.length).set(image.pixels);
+  return { ...image, pixels: null };
 }
 
 function checkUnchanged(path: string, { height, width }: RgbImage, place: Place): void {
@@ -112,7 +106,6 @@ function checkUnchanged(path: string, { height, width }: RgbImage, place: Place)
   }
 }
 
-/** The bytes of all parts, whose own memory is given back. */
 function concatenate(parts: readonly (Uint8Array | null)[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + (part?.length ?? 0), 0));
   let position = 0;
@@ -120,7 +113,6 @@ function concatenate(parts: readonly (Uint8Array | null)[]): Uint8Array<ArrayBuf
     if (part === null) continue;
     bytes.set(part, position);
     position += part.length;
-    release(part);
   }
   return bytes;
 }

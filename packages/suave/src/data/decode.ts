@@ -6,7 +6,6 @@ import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { type ImageKind, kindByContent } from './image-content.js';
 import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
-import { release } from './release.js';
 import { orient, type RgbImage, reducedSize, resizeBilinear } from './resize.js';
 
 sharp.cache(false);
@@ -46,11 +45,7 @@ export async function decodeFile(path: string, options: DecodeOptions): Promise<
   } catch (cause) {
     throw new DecodeError(`cannot be opened (${(cause as NodeJS.ErrnoException).code ?? 'unknown reason'})`, { cause });
   }
-  try {
-    return await decodeBytes(bytes, options);
-  } finally {
-    release(bytes);
-  }
+  return decodeBytes(bytes, options);
 }
 
 /**
@@ -70,10 +65,10 @@ export async function decodeBytes(bytes: Buffer, options: DecodeOptions): Promis
     const image = await decodeRgb(bytes, header?.components === 4, coarse);
     const { height, width } = coarse === null ? image : (header as JpegHeader);
     const size = reducedSize(height, width, options.cacheSide);
-    const reduced = inPlaceOf(image, resizeBilinear(image, size.height, size.width));
+    const reduced = resizeBilinear(image, size.height, size.width);
     const hasExif = header === null ? containsExif(bytes, kind) : header.hasExif;
     if (options.exifOrientation === 'ignore' || !hasExif) return reduced;
-    return inPlaceOf(reduced, orient(reduced, (await sharp(bytes).metadata()).orientation ?? 1));
+    return orient(reduced, (await sharp(bytes).metadata()).orientation ?? 1);
   } catch (cause) {
     throw new DecodeError(reasonOf(cause), { cause });
   }
@@ -104,17 +99,10 @@ async function decodeRgb(
   let image = sharp(bytes, { failOn: 'error', ignoreIcc: true });
   if (coarse !== null) image = image.resize(coarse.width, coarse.height, { fit: 'fill', kernel: 'cubic' });
   image = isCmyk ? image.pipelineColourspace('cmyk').toColourspace('cmyk') : image.toColourspace('srgb');
-  const { data, info } = await image.raw({ depth: 'uchar' }).toUint8Array();
+  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
   const { height, width, channels } = info;
-  const stored = { height, width, pixels: data };
-  if (channels === 3 && !isCmyk) return stored;
-  return inPlaceOf(stored, { height, width, pixels: isCmyk ? cmykToRgb(data) : toThreeChannels(data, channels) });
-}
-
-/** `image`, after the memory of the one that it was made of has been given back. */
-function inPlaceOf(source: RgbImage, image: RgbImage): RgbImage {
-  if (image.pixels !== source.pixels) release(source.pixels);
-  return image;
+  const pixels = isCmyk ? cmykToRgb(data) : channels === 3 ? data : toThreeChannels(data, channels);
+  return { height, width, pixels };
 }
 
 /** round((255 − C)(255 − K) / 255) and so on, from ink amounts (Adobe files store them inverted; libvips has turned them). */

@@ -5,7 +5,6 @@ import { readExactly } from './cache-file.js';
 import { containsExif, type DecodeOptions, decodeFile } from './decode.js';
 import { type ImageKind, kindByContent } from './image-content.js';
 import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
-import { release } from './release.js';
 
 /** Pixels. */
 export interface ImageSize {
@@ -25,8 +24,7 @@ export async function measureFile(
 ): Promise<ImageSize> {
   const size = await sizeByHeader(path, exifOrientation);
   if (size !== null) return size;
-  const { height, width, pixels } = await decodeFile(path, { cacheSide: null, exifOrientation });
-  release(pixels);
+  const { height, width } = await decodeFile(path, { cacheSide: null, exifOrientation });
   return { height, width };
 }
 
