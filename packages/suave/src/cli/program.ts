@@ -9,6 +9,7 @@ import { addFinetuneCommand } from './finetune.js';
 import { addImportCommand } from './import.js';
 import { addPredictCommand } from './predict.js';
 import { addRecipesCommand } from './recipes.js';
+import { addReportCommand } from './report.js';
 import { addReproduceCommand } from './reproduce.js';
 import { addTrainCommand } from './train.js';
 
@@ -39,6 +40,7 @@ export function createProgram(): Command {
   addImportCommand(program);
   addDownloadCommand(program);
   addRecipesCommand(program);
+  addReportCommand(program);
   addReproduceCommand(program);
   addDoctorCommand(program);
   for (const command of [program, ...program.commands]) {

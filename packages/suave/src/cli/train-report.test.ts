@@ -13,6 +13,7 @@ const result: TrainResult = {
   images: 0,
   best: null,
   seconds: 1,
+  report: null,
   baseline: null,
 };
 
@@ -22,5 +23,10 @@ describe('trainingResultText', () => {
     expect(trainingResultText({ ...result, images: 18 })).toMatch(
       /without classes, so no accuracy yet[\s\S]*suave evaluate \/runs\/first --protocol knn\n/,
     );
+  });
+
+  it('names the report', () => {
+    const report = '/runs/first/report.html';
+    expect(trainingResultText({ ...result, report })).toContain(`\nreport: ${report}\n`);
   });
 });

@@ -109,6 +109,7 @@ export function trainingResultText(result: TrainResult): string {
   }
   lines.push(
     `run: ${result.run} (${formatDuration(result.seconds)})`,
+    ...(result.report === null ? [] : [`report: ${result.report}`]),
     `next: suave evaluate ${result.run}${hasNoClasses(result) ? ' --protocol knn' : ''}`,
   );
   return `${lines.join('\n')}\n`;

@@ -1,10 +1,10 @@
 /** @file `suave demo` as a function: draws the images, trains Suave and the baseline, and says what came out. */
 import { existsSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { readCheckpointMetadata } from '../evaluation/index.js';
 import type { Override } from '../recipes/index.js';
 import { holdsRun, readConfig, runPaths } from '../runs/index.js';
-import { percent, points } from '../text.js';
+import { percent, points, shortPath } from '../text.js';
 import { type TrainingEvents, type TrainResult, train } from '../training/index.js';
 import { drawContactSheet, drawImageSet, type ImageSetSpec } from './draw-images.js';
 import { shapeNames } from './shapes.js';
@@ -42,6 +42,8 @@ export interface DemoSummary {
   readonly val_images: number;
   readonly data: string;
   readonly run: string;
+  /** Its report, one page; null where it could not be written. */
+  readonly report: string | null;
 }
 
 /** How a demo ended. */
@@ -68,7 +70,9 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const total = numTrain + numVal;
   const isNew = await drawImageSet(data, spec, (done) => events.progress?.('drawing images', done, total));
   if (isNew || !existsSync(picture)) writeFileSync(picture, await drawContactSheet(spec, 12));
-  events.note?.(`images: ${total} of ${shapeNames.length} shapes in ${shown(data)}${isNew ? '' : ', drawn before'}`);
+  events.note?.(
+    `images: ${total} of ${shapeNames.length} shapes in ${shortPath(data)}${isNew ? '' : ', drawn before'}`,
+  );
 
   const result = await train({
     data,
@@ -99,6 +103,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
     val_images: result.images,
     data,
     run: result.run,
+    report: result.report,
   };
   return { interrupted: false, json, text: describeDemo(json, result, picture) };
 }
@@ -118,19 +123,13 @@ function isFinished(run: string): boolean {
   return existsSync(last) && readCheckpointMetadata(last).finished;
 }
 
-/** A path as one would type it here. */
-function shown(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short === '' || short.startsWith('..') ? path : short;
-}
-
 /** The table and the commands to try next. */
 function describeDemo(summary: DemoSummary, result: TrainResult, picture: string): string {
   const { suave_top1, supervised_top1, images, labeled_images, val_images, data, seconds } = summary;
   const row = (name: string, labels: string, used: string, top1: string): string =>
     `${name.padEnd(18)}${labels.padStart(8)}${used.padStart(10)}${top1.padStart(10)}`;
-  const run = shown(result.run);
-  const folder = shown(data);
+  const run = shortPath(result.run);
+  const folder = shortPath(data);
   return `${[
     '',
     row('', 'labels', 'images', 'top-1'),
@@ -139,8 +138,9 @@ function describeDemo(summary: DemoSummary, result: TrainResult, picture: string
     row('difference', '', '', points(suave_top1 - supervised_top1)),
     '',
     `Measured on ${val_images} other images. ${Math.round(seconds)} seconds in all.`,
-    `The images: ${folder} (some of them in one picture: ${shown(picture)})`,
+    `The images: ${folder} (some of them in one picture: ${shortPath(picture)})`,
     `The runs:   ${run} and ${join(run, 'baseline')}`,
+    ...(result.report === null ? [] : [`The report: ${shortPath(result.report)} (open it in a browser)`]),
     '',
     'Try next:',
     `  npx suave evaluate ${run} ${folder}`,

@@ -1,5 +1,6 @@
 /** @file The supervised-only run beside a run, scored on the same images. */
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { HeldOut } from '../evaluation/held-out.js';
 import { type CheckpointChoice, Classifier, readCheckpointMetadata } from '../evaluation/index.js';
 import { allIndices, scoreImages } from '../evaluation/scoring.js';
@@ -15,6 +16,13 @@ interface FinishedBaseline {
   readonly run: string;
   /** Its best number of steps, as `suave train` reports it; the last where nothing was held out. */
   readonly checkpoint: CheckpointChoice;
+}
+
+/** Whether a run folder is the baseline of another run. */
+export function isBaseline(run: string): boolean {
+  const { root } = runPaths(run);
+  const parent = runPaths(dirname(root));
+  return parent.baseline === root && existsSync(parent.config);
 }
 
 /** Looks at RUN/baseline. @returns the run, or a sentence why it cannot be compared */

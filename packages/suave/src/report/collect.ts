@@ -11,7 +11,6 @@ import {
   type CheckpointMetadata,
   type Environment,
   isLockAlive,
-  type MetricsRecord,
   RunError,
   type RunPaths,
   readConfig,
@@ -19,7 +18,9 @@ import {
   readMetrics,
   runPaths,
 } from '../runs/index.js';
+import { shortPath } from '../text.js';
 import { suaveVersion } from '../version.js';
+import { isBaseline } from './baseline.js';
 import { courseOf } from './curves.js';
 import { environmentFacts, recipeFacts } from './facts.js';
 import { measureClassifier } from './measure-classifier.js';
@@ -79,7 +80,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
   return {
     format: 1,
     title: titleOf(paths),
-    run,
+    run: shortPath(paths.root),
     method: methodNames[method] ?? method,
     written: new Date().toISOString(),
     suaveVersion,
@@ -96,7 +97,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
     views: views.length === 0 ? null : views,
     recipe: recipeFacts(config),
     config: readFileSync(paths.config, 'utf8'),
-    environment: environmentFacts(readEnvironment(paths), records as MetricsRecord[]),
+    environment: environmentFacts(readEnvironment(paths), records),
     ...shown,
   };
 }
@@ -165,9 +166,7 @@ function labelCounts(splits: Splits | null, classes: readonly string[]): number[
 
 /** Name of the run folder; a baseline with the run that it belongs to. */
 function titleOf({ root }: RunPaths): string {
-  const parent = dirname(root);
-  const isBaseline = runPaths(parent).baseline === root && existsSync(runPaths(parent).config);
-  return isBaseline ? `${basename(parent)}/${basename(root)}` : basename(root);
+  return isBaseline(root) ? `${basename(dirname(root))}/${basename(root)}` : basename(root);
 }
 
 function isBeingTrained({ lock }: RunPaths): boolean {

@@ -5,7 +5,7 @@ import { Classifier } from '../evaluation/index.js';
 import { allIndices, scoreImages } from '../evaluation/scoring.js';
 import { holdsRun, runPaths } from '../runs/index.js';
 import { answersOf, type ScoreTable } from './answers.js';
-import { finishedBaseline, scoreBaseline } from './baseline.js';
+import { finishedBaseline, isBaseline, scoreBaseline } from './baseline.js';
 import { calibrationOf, coverageOf } from './calibration.js';
 import { classTable, confusionTable, mistakesTable } from './class-tables.js';
 import { mapOf } from './map.js';
@@ -116,7 +116,9 @@ async function compare(
 ): Promise<Pick<MeasuredParts, 'gain' | 'missing'> & { score: ReportScore | null }> {
   const { baseline } = runPaths(options.run);
   if (!holdsRun(baseline)) {
-    const why = 'There is no supervised run beside this one to compare with: train with --baseline.';
+    const why = isBaseline(options.run)
+      ? 'This run is the baseline.'
+      : 'There is no supervised run beside this one to compare with: train with --baseline.';
     return { score: null, gain: null, missing: { baseline: why } };
   }
   const found = finishedBaseline(baseline, heldOut.classes);

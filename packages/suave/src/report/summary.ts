@@ -1,11 +1,10 @@
 /** @file A report in one or two sentences, and what its reader must know besides. */
 import { methodNames, type Stage } from '../recipes/index.js';
 import type { CheckpointMetadata } from '../runs/index.js';
-import { percent, points } from '../text.js';
+import { counted, percent, points } from '../text.js';
 import type { ReportData } from './report-data.js';
 
 const count = (value: number): string => value.toLocaleString('en');
-const plural = (value: number, thing: string): string => `${count(value)} ${thing}${value === 1 ? '' : 's'}`;
 
 /** What the sentences say. */
 type Said = Pick<ReportData, 'score' | 'gain' | 'source' | 'images'> & {
@@ -21,14 +20,14 @@ export function summaryOf({ method, numClasses, score, gain, source, images, nei
   const { training, labeled, measured } = images;
   const what =
     method === 'supervised'
-      ? `Supervised training on ${plural(labeled, 'labeled image')}`
-      : `${methodNames[method]} learned from ${plural(training, 'image')}, ${count(labeled)} of them labeled`;
+      ? `Supervised training on ${counted(labeled, 'labeled image')}`
+      : `${methodNames[method]} learned from ${counted(training, 'image')}, ${count(labeled)} of them labeled`;
   const classes =
     numClasses === null
       ? ''
-      : `${method === 'supervised' ? ' of' : ', to tell'} ${plural(numClasses, 'class').replace(/classs$/, 'classes')}`;
+      : `${method === 'supervised' ? ' of' : ', to tell'} ${counted(numClasses, 'class', 'classes')}`;
   const first = `${what}${classes}.`;
-  const which = source === 'folder' ? plural(measured, 'image') : plural(measured, 'held-out image');
+  const which = source === 'folder' ? counted(measured, 'image') : counted(measured, 'held-out image');
   if (score === null) {
     const votes =
       neighbours === null ? '' : ` Votes of the nearest labeled images tell ${percent(neighbours)} of ${which} right.`;

@@ -8,6 +8,7 @@ import { type FinetuneRequest, finetuneRequest } from './finetune.js';
 import { resolveRun, type TrainRequest } from './resolve-run.js';
 import { type RunResult, trainRun } from './run.js';
 import { smallImagesWarning } from './small-images.js';
+import { noReports, writeReports } from './write-reports.js';
 
 export type { StepEvent, TrainingEvents } from './events.js';
 export type { FinetuneRequest } from './finetune.js';
@@ -46,6 +47,8 @@ export interface TrainResult {
   best: { top1: number; epoch: number } | null;
   /** Seconds of training. */
   seconds: number;
+  /** Path of the report; null where there is none yet, or it could not be written. */
+  report: string | null;
   /** The supervised-only run, if asked for; its accuracies are those of its own best number of steps on the hold-out. */
   baseline: TrainResult | null;
 }
@@ -79,7 +82,19 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const wantsBaseline = options.baseline || (options.resume && holdsRun(baselineRoot));
     const baseline =
       wantsBaseline && !main.interrupted ? await trainBaseline(config, data, baselineRoot, events, signal) : null;
-    return asResult(config.stages.at(-1)!.method, main, baseline);
+    const interrupted = main.interrupted || (baseline?.interrupted ?? false);
+    const reports = interrupted ? noReports : await writeReports({ config, data, events, signal }, main, baseline);
+    const ofBaseline =
+      baseline === null
+        ? null
+        : asResult('supervised', { ...baseline, score: baseline.best ?? baseline.score }, reports.baseline);
+    const result = asResult(config.stages.at(-1)!.method, main, reports.run);
+    return {
+      ...result,
+      interrupted: interrupted || reports.interrupted,
+      alreadyFinished: main.alreadyFinished && (baseline?.alreadyFinished ?? true),
+      baseline: ofBaseline,
+    };
   } finally {
     data.dispose();
   }
@@ -121,20 +136,20 @@ async function trainBaseline(
   return trainRun({ config: own, data, out, isResumed: holdsRun(out), events, signal });
 }
 
-function asResult(method: Stage['method'], run: RunResult, baseline: RunResult | null): TrainResult {
+function asResult(method: Stage['method'], run: RunResult, report: string | null): TrainResult {
   const { score, best } = run;
   return {
     run: run.run,
     method,
-    interrupted: run.interrupted || (baseline?.interrupted ?? false),
-    alreadyFinished: run.alreadyFinished && (baseline?.alreadyFinished ?? true),
+    interrupted: run.interrupted,
+    alreadyFinished: run.alreadyFinished,
     top1: score?.top1 ?? null,
     top5: score?.top5 ?? null,
     loss: score?.loss ?? null,
     images: run.images,
     best: best === null ? null : { top1: best.top1, epoch: best.epoch },
     seconds: Math.round(run.seconds * 10) / 10,
-    baseline:
-      baseline === null ? null : asResult('supervised', { ...baseline, score: baseline.best ?? baseline.score }, null),
+    report,
+    baseline: null,
   };
 }

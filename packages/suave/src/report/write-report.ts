@@ -1,0 +1,92 @@
+/** @file Writes the report of a run: one HTML file, and what programs need of it. */
+import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { UsageError } from '../errors.js';
+import { readCheckpointMetadata } from '../evaluation/index.js';
+import {
+  type CalibrationRecord,
+  isFolder,
+  readConfig,
+  runPaths,
+  writeCalibration,
+  writeFileAtomic,
+} from '../runs/index.js';
+import { collectReport, type ReportRequest } from './collect.js';
+import { renderReport } from './page.js';
+import type { ReportData } from './report-data.js';
+
+/** What is reported on, and where the report goes. */
+export interface WriteReportRequest extends ReportRequest {
+  /** A new file; null is RUN/report.html, which is written anew. */
+  readonly out?: string | null;
+}
+
+/** A report that was written. */
+export interface WrittenReport {
+  /** Path of the page, as `run` or `out` begins. */
+  readonly file: string;
+  readonly data: ReportData;
+}
+
+/**
+ * Collects a report and writes it, either whole or not at all; RUN/calibration.json too where the finished run was measured on its own
+ * held-out images.
+ * @throws UsageError where `out` cannot be written; as `collectReport`
+ */
+export async function writeReport(request: WriteReportRequest): Promise<WrittenReport> {
+  const { run, out = null } = request;
+  const paths = runPaths(run);
+  readConfig(run); // what is no run is said first
+  const file = out ?? paths.report;
+  checkFile(file, out !== null);
+  const data = await collectReport(request);
+  writeFileAtomic(resolve(file), renderReport(data));
+  const record = calibrationRecord(data);
+  const isOfRun = out === null && data.source !== 'folder' && (request.checkpoint ?? 'last') === 'last';
+  if (record !== null && isOfRun && readCheckpointMetadata(paths.last).finished) {
+    writeCalibration(paths.calibration, record);
+  }
+  return { file, data };
+}
+
+/** Says before the work whether the file can be written. */
+function checkFile(file: string, isAsked: boolean): void {
+  const where = isAsked ? `--out ${file}` : file;
+  const refuse = (expected: string): never => {
+    throw new UsageError(`suave report ${where}: ${expected}`, { code: 'OUT_EXISTS' });
+  };
+  if (isFolder(file)) refuse('expected a file, got a folder. Choose another name.');
+  if (isAsked && existsSync(file)) refuse('expected a new file, got one that exists. Choose another name.');
+  if (isAsked && !isFolder(dirname(resolve(file)))) refuse('expected a folder to write into, found none. Create it.');
+}
+
+function calibrationRecord({ calibration, coverage, images }: ReportData): CalibrationRecord | null {
+  if (calibration === null || coverage === null) return null;
+  const { temperature, ece } = calibration;
+  return { temperature, ece, images: images.measured, coverage };
+}
+
+/** The numbers of a report, without pictures and curves: what `suave report --json` prints. */
+export function reportNumbers({ file, data }: WrittenReport) {
+  const { run, method, summary, notes, missing, score, baseline, gain, source, images, calibration, coverage } = data;
+  const { classes, confusion, prototypes, environment } = data;
+  return {
+    report: file,
+    run,
+    method,
+    summary,
+    notes,
+    missing,
+    source,
+    images,
+    score,
+    baseline,
+    gain,
+    calibration,
+    coverage,
+    classes: classes?.map(({ examples: _, ...row }) => row) ?? null,
+    confusion: confusion?.map(({ examples: _, ...cell }) => cell) ?? null,
+    prototypes,
+    environment: Object.fromEntries(environment.flatMap(({ rows }) => rows)),
+  };
+}
