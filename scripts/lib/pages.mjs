@@ -1,6 +1,6 @@
 /**
  * @file The browser code of our pages: each `packages/suave/pages/NAME/main.ts` becomes one script, beside its style sheet;
- * a `worker.ts` becomes a module of its own, `NAME-worker.js`.
+ * a `worker.ts` becomes a script of its own, `NAME-worker.js`. Scripts, not modules: a page that was opened from disk may load none.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,16 +30,16 @@ export function bundlePages() {
   mkdirSync(join(root, outFolder), { recursive: true });
   for (const name of pageNames()) {
     const source = join(root, pagesFolder, name);
-    bundle(join(source, 'main.ts'), `${name}.js`, 'iife');
-    if (hasWorker(name)) bundle(join(source, 'worker.ts'), `${name}-worker.js`, 'esm');
+    bundle(join(source, 'main.ts'), `${name}.js`);
+    if (hasWorker(name)) bundle(join(source, 'worker.ts'), `${name}-worker.js`);
     copyFileSync(join(source, 'style.css'), join(root, outFolder, `${name}.css`));
   }
 }
 
-function bundle(entry, name, format) {
+function bundle(entry, name) {
   run(process.execPath, [
     join(root, 'node_modules/rolldown/bin/cli.mjs'),
-    ...[entry, '--file', join(root, outFolder, name), '--format', format, '--minify', '--platform', 'browser'],
-    ...['--log-level', 'warn'],
+    ...[entry, '--file', join(root, outFolder, name), '--format', 'iife', '--minify', '--platform', 'browser'],
+    ...['--transform.define', 'import.meta.url:undefined', '--log-level', 'warn'],
   ]);
 }

@@ -46,7 +46,7 @@ export function pageBundle(name: PageName): { script: string; style: string } {
   return { script: bundled(`${name}.js`), style: bundled(`${name}.css`) };
 }
 
-/** The bundled module of a page's worker. @throws Error where the package was not built */
+/** The bundled script of a page's worker. @throws Error where the package was not built */
 export function workerBundle(name: PageName): string {
   return bundled(`${name}-worker.js`);
 }
