@@ -5,6 +5,7 @@ import { addDemoCommand } from './demo.js';
 import { addDoctorCommand } from './doctor.js';
 import { addDownloadCommand } from './download.js';
 import { addEvaluateCommand } from './evaluate.js';
+import { addExportCommand } from './export.js';
 import { addFinetuneCommand } from './finetune.js';
 import { addImportCommand } from './import.js';
 import { addPredictCommand } from './predict.js';
@@ -19,6 +20,7 @@ const examples = `Examples:
   suave train photos --labels labels.csv --out runs/second --baseline
   suave evaluate runs/first                       accuracy on the images that were set aside
   suave predict runs/first new-photos --csv       class and probability of every image
+  suave export runs/first --format onnx --out model   for browsers, Node and Python
   suave import swav.pth.tar --out swav.safetensors    a published backbone, to start from with --init
   suave doctor                                    what is found on this machine and what is missing
 `;
@@ -37,6 +39,7 @@ export function createProgram(): Command {
   addFinetuneCommand(program);
   addEvaluateCommand(program);
   addPredictCommand(program);
+  addExportCommand(program);
   addImportCommand(program);
   addDownloadCommand(program);
   addRecipesCommand(program);

@@ -42,8 +42,8 @@ export function mostProbable(classifier: Classifier, images: readonly RgbImage[]
   );
 }
 
-/** The pixels of all images one after the other, as views are cut from them. */
-function joined(images: readonly RgbImage[]) {
+/** The pixels of all images one after the other, as views are cut from them. Makes a tensor: call it in a scope. */
+export function joined(images: readonly RgbImage[]) {
   const offsets = new Float64Array(images.length);
   let numBytes = 0;
   for (const [i, { pixels }] of images.entries()) {
