@@ -4,6 +4,7 @@ import { suaveVersion } from '../version.js';
 import { addDemoCommand } from './demo.js';
 import { addDoctorCommand } from './doctor.js';
 import { addDownloadCommand } from './download.js';
+import { addEmbedCommand } from './embed.js';
 import { addEvaluateCommand } from './evaluate.js';
 import { addExportCommand } from './export.js';
 import { addFinetuneCommand } from './finetune.js';
@@ -12,6 +13,7 @@ import { addPredictCommand } from './predict.js';
 import { addRecipesCommand } from './recipes.js';
 import { addReportCommand } from './report.js';
 import { addReproduceCommand } from './reproduce.js';
+import { addSearchCommand } from './search.js';
 import { addTrainCommand } from './train.js';
 
 const examples = `Examples:
@@ -40,6 +42,8 @@ export function createProgram(): Command {
   addEvaluateCommand(program);
   addPredictCommand(program);
   addExportCommand(program);
+  addEmbedCommand(program);
+  addSearchCommand(program);
   addImportCommand(program);
   addDownloadCommand(program);
   addRecipesCommand(program);

@@ -65,7 +65,9 @@ export async function describeImages(data: string, known: KnownSplits): Promise<
   if (splits === null) return { root, store, images: describedByFolders(scan), unreadable, notes: [] };
   const { images, missing } = describedBySplits(scan, splits, known.classes);
   const notes =
-    missing.length === 0 ? [] : [`${missing.length} image(s) of the run are gone from ${root}: ${listNames(missing, 3)}.`];
+    missing.length === 0
+      ? []
+      : [`${missing.length} image(s) of the run are gone from ${root}: ${listNames(missing, 3)}.`];
   return { root, store, images, unreadable, notes };
 }
 
@@ -87,7 +89,11 @@ function describedByFolders(scan: FolderScan): DescribedImage[] {
   return scan.images.map((image) => {
     const held = inVal.has(image.path);
     const folder = classFolder(image.path, held, regions);
-    return { ...image, label: folder !== null && classFolders.has(folder) ? folder : null, split: held ? 'held-out' : null };
+    return {
+      ...image,
+      label: folder !== null && classFolders.has(folder) ? folder : null,
+      split: held ? 'held-out' : null,
+    };
   });
 }
 

@@ -1,5 +1,6 @@
 /** @file The door of the data room: DATA in, mapped images with labels out, and which of them make up a batch. */
 export { cacheFolder } from './cache.js';
+export { csvField, formatCsv } from './csv.js';
 export {
   type DataReport,
   type LoadedData,

@@ -1,9 +1,16 @@
 /** @file Features of images by the network of a checkpoint, with classes or without. */
 import { existsSync } from 'node:fs';
-import { type nn, noGrad, openTensorFile, scope, type Tensor, type TensorFile } from '@suave/torch';
+import { type nn, noGrad, openTensorFile, scope, softmax, type Tensor, type TensorFile } from '@suave/torch';
 import { CheckpointError } from '../errors.js';
 import { PawsClassifier } from '../methods/index.js';
-import { atLeastFloat32, type Backbone, DinoModel, normalizedRows, SwavModel } from '../models/index.js';
+import {
+  atLeastFloat32,
+  type Backbone,
+  DinoModel,
+  LinearClassifier,
+  normalizedRows,
+  SwavModel,
+} from '../models/index.js';
 import { type CheckpointMetadata, isFolder } from '../runs/index.js';
 import {
   type CheckpointChoice,
@@ -26,12 +33,28 @@ export interface FeatureOptions {
   readonly weights?: WeightsChoice | null;
 }
 
+/** Which features: of the backbone, or what the last layer compares with its prototypes. */
+export const featureKinds = ['backbone', 'bottleneck'] as const;
+export type FeatureKind = (typeof featureKinds)[number];
+
+/** What a network tells of images. */
+export interface ImageDescription {
+  /** [N, D] */
+  readonly features: Tensor;
+  /** float64 [N, classes]; null where the network names no classes. */
+  readonly probabilities: Tensor | null;
+}
+
 /** What a feature is, in words for the user. */
 export type FeatureName = 'backbone features' | 'embeddings' | 'bottleneck features';
 
 /** What is known about the network of a checkpoint. */
 export interface FeatureSource extends Pick<CheckpointMetadata, 'classes' | 'config' | 'input'> {
+  /** Path of the checkpoint. */
+  readonly file: string;
   readonly arch: string;
+  /** `softmax(scores / probabilityTemperature)` are the probabilities; null where the network names no classes. */
+  readonly probabilityTemperature: number | null;
   /** Sentences for the user. */
   readonly notes: readonly string[];
 }
@@ -71,11 +94,12 @@ export class FeatureExtractor {
   static #ofReleased(file: TensorFile, device: string, weights: WeightsChoice | null): FeatureExtractor {
     const { backbone, arch, input, note } = readReleasedBackbone(file, weights);
     const moved = device === 'cpu' ? backbone : backbone.to({ device });
-    return new FeatureExtractor(moved, moved, { arch, input, classes: null, config: null, notes: [note] }, device);
+    const source = { file: file.path, arch, input, classes: null, probabilityTemperature: null, config: null };
+    return new FeatureExtractor(moved, moved, { ...source, notes: [note] }, device);
   }
 
   static #ofRun(file: string, device: string, weights: WeightsChoice | null): FeatureExtractor {
-    const { model, stage, input, classes, config } = readCheckpointMetadata(file);
+    const { model, stage, input, classes, config, probabilityTemperature: temperature } = readCheckpointMetadata(file);
     if (weights !== null && model.kind !== 'dino') {
       throw new CheckpointError(
         `--weights ${weights}: expected a checkpoint of DINO or Daino, which have a teacher, got one of stage "${stage.name}". Leave it out.`,
@@ -83,17 +107,53 @@ export class FeatureExtractor {
       );
     }
     const network = loadNetwork(file, model, device, weights === 'student' ? networkPrefix : predictingPrefix(model));
-    return new FeatureExtractor(
-      network,
-      network.backbone,
-      { arch: model.arch, input, classes, config, notes: [] },
-      device,
-    );
+    const probabilityTemperature = classes === null ? null : temperature;
+    const source = { file, arch: model.arch, input, classes, probabilityTemperature, config, notes: [] };
+    return new FeatureExtractor(network, network.backbone, source, device);
   }
 
   /** Features [N, F] of the backbone for prepared images [N, 3, s, s]: its pooled last map, or the class token. */
   features(images: Tensor): Tensor {
     return this.#backbone.forward(images);
+  }
+
+  /** What features of a kind are. */
+  nameOf(kind: FeatureKind): FeatureName {
+    return kind === 'backbone' ? 'backbone features' : this.bottleneckName;
+  }
+
+  /** Features of a kind and, where the network names classes, their probabilities, of prepared images [N, 3, s, s]. */
+  describe(images: Tensor, kind: FeatureKind): ImageDescription {
+    return noGrad(() =>
+      scope(() => {
+        const { features, scores } = this.#featuresAndScores(images, kind);
+        const { classes, probabilityTemperature: temperature } = this.source;
+        if (scores === null || classes === null || temperature === null) return { features, probabilities: null };
+        const ofClasses = scores.narrow(1, 0, classes.length).to('float64'); // prototypes beyond the classes are left out
+        return { features, probabilities: softmax(ofClasses.div(temperature), 1) };
+      }),
+    );
+  }
+
+  /** One pass through the backbone where the network allows it, else two. */
+  #featuresAndScores(images: Tensor, kind: FeatureKind): { features: Tensor; scores: Tensor | null } {
+    const network = this.#network;
+    const isBackbone = kind === 'backbone';
+    if (network instanceof SwavModel) {
+      const { features, embeddings, logits } = network.forward([images]);
+      return { features: isBackbone ? features : embeddings, scores: logits[0] ?? null };
+    }
+    if (network instanceof DinoModel) {
+      const { features, logits } = network.forward([images]);
+      return { features: isBackbone ? features : network.head.bottleneck(features), scores: logits };
+    }
+    if (network instanceof LinearClassifier && network.fc.inFeatures === this.#backbone.outFeatures) {
+      const features = this.features(images);
+      return { features: isBackbone ? features : normalizedRows(features), scores: network.fc.forward(features) };
+    }
+    const features = isBackbone ? this.features(images) : this.bottleneck(images);
+    const isClassifier = network instanceof LinearClassifier || network instanceof PawsClassifier;
+    return { features, scores: isClassifier && this.source.classes !== null ? network.classify(images) : null };
   }
 
   /** What `embeddings` gives. */

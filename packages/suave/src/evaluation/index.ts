@@ -1,7 +1,30 @@
 /** @file Door of evaluation: a classifier from a checkpoint, its accuracy on images of known class, predictions for files. */
 export { type CheckpointChoice, Classifier, findCheckpoint, readCheckpointMetadata } from './classifier.js';
+export {
+  checkNewFile,
+  type EmbeddedBatch,
+  type EmbedImagesOptions,
+  type EmbedOptions,
+  type EmbedReport,
+  embed,
+  embedImages,
+  listImages,
+  type SearchMatch,
+  type SearchOptions,
+  type SearchReport,
+  type SearchResult,
+  search,
+} from './embeddings/index.js';
 export { type EvaluateOptions, type Evaluation, type EvaluationReport, evaluate } from './evaluate.js';
-export { FeatureExtractor, type FeatureName, type FeatureOptions, type WeightsChoice } from './features.js';
+export {
+  FeatureExtractor,
+  type FeatureKind,
+  type FeatureName,
+  type FeatureOptions,
+  featureKinds,
+  type ImageDescription,
+  type WeightsChoice,
+} from './features.js';
 export { type FeatureBank, type NeighbourOptions, neighbourScores } from './knn.js';
 export { LinearProbe, type LinearProbeOptions } from './linear-probe.js';
 export {

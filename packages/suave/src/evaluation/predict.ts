@@ -4,8 +4,8 @@
  */
 
 import { decodeAll } from '../data/decode-pool.js';
-import type { RgbImage } from '../data/index.js';
 import type { Classifier } from './classifier.js';
+import { decodeBatches } from './decoded-batches.js';
 import { answerOf, type Candidate, checkAbstain, defaultBatch, mostProbable } from './predict-batch.js';
 
 /** The most probable classes of one image. */
@@ -35,14 +35,6 @@ export interface PredictOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Pixels that wait for the next forward pass. */
-interface Waiting {
-  paths: string[];
-  images: RgbImage[];
-}
-
-const nothing = (): Waiting => ({ paths: [], images: [] });
-
 /**
  * Predicts files in order. Files that cannot be read are reported and left out.
  * @throws ConfigError where `abstain` is no probability
@@ -52,45 +44,23 @@ export async function predict(
   paths: readonly string[],
   options: PredictOptions,
 ): Promise<void> {
-  const { input } = classifier.metadata;
-  const batch = options.batch ?? defaultBatch;
+  const { cacheSide, exifOrientation } = classifier.metadata.input;
   const abstain = options.abstain ?? null;
   if (abstain !== null) checkAbstain(abstain);
-  let waiting = nothing();
-  let next = 0;
-  const flush = (): void => {
-    if (waiting.paths.length === 0) return;
-    for (const [i, top] of mostProbable(classifier, waiting.images, options.top).entries()) {
-      const path = waiting.paths[i];
-      options.onPrediction(abstain === null ? { path, top } : { path, top, answer: answerOf(top, abstain) });
-    }
-    waiting = nothing();
-  };
-  await decodeAll(
-    paths,
-    { cacheSide: input.cacheSide, exifOrientation: input.exifOrientation },
-    ({ heights, widths, reasons, bytes }) => {
-      let start = 0;
-      for (let i = 0; i < heights.length; i++) {
-        const path = paths[next++];
-        const reason = reasons[i];
-        if (reason !== null) {
-          options.onSkipped(path, reason);
-          continue;
-        }
-        const [height, width] = [heights[i], widths[i]];
-        const end = start + height * width * 3;
-        waiting.paths.push(path);
-        waiting.images.push({ height, width, pixels: bytes.subarray(start, end) });
-        start = end;
-        if (waiting.paths.length >= batch) flush();
-      }
-    },
+  await decodeBatches(
+    { paths, decode: (take, run) => decodeAll(paths, { cacheSide, exifOrientation }, take, run) },
     {
+      batch: options.batch ?? defaultBatch,
       workers: options.workers ?? null,
-      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
-      ...(options.signal ? { signal: options.signal } : {}),
+      signal: options.signal ?? null,
+      onSkipped: options.onSkipped,
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+      onBatch(images, positions) {
+        for (const [i, top] of mostProbable(classifier, images, options.top).entries()) {
+          const path = paths[positions[i]];
+          options.onPrediction(abstain === null ? { path, top } : { path, top, answer: answerOf(top, abstain) });
+        }
+      },
     },
   );
-  flush();
 }
