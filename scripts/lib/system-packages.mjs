@@ -49,6 +49,12 @@ export function unmetNeeds(role, libtorch) {
       packages: ['chromium'],
       optional: 'the tests that need a browser are skipped',
     });
+    needs.push({
+      what: "Python's ONNX, whose checker reads exported models",
+      met: hasPythonPackage('onnx'),
+      packages: ['python3-onnx'],
+      optional: 'the tests that need it are skipped',
+    });
   }
   if (role === 'bench') {
     needs.push({
