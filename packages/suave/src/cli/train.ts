@@ -1,10 +1,12 @@
 /** @file `suave train`: reads its options, sets the thread count, then loads libtorch and trains. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { didYouMean, UsageError } from '../errors.js';
 import {
   architectures,
   defaultRecipe,
   exampleFacts,
+  logOutputs,
   type Override,
   parseSet,
   type RecipeRequest,
@@ -48,18 +50,37 @@ export interface TrainOptions extends Partial<Record<SettingOption, string>> {
   resume?: boolean;
   allowPartial?: boolean;
   scale?: string;
+  log?: string;
   set: string[];
   json?: boolean;
 }
 
+/**
+ * What `--log` asks for, each once.
+ * @throws UsageError for an unknown name
+ */
+function logOutputsOf(command: string, text: string): string[] {
+  if (text.trim() === 'none') return [];
+  const names = text.split(',').map((name) => name.trim());
+  const unknown = names.find((name) => !(logOutputs as readonly string[]).includes(name));
+  if (unknown === undefined) return [...new Set(names)];
+  const expected = `${logOutputs.join(', ')} or both with a comma, or none`;
+  throw new UsageError(
+    `suave ${command} --log: expected ${expected}, got "${text}".${didYouMean(unknown, [...logOutputs, 'none'])}`,
+  );
+}
+
 /** The changes of settings that the options of a command line mean; `--set` wins over the others. */
-export function overridesOf(options: TrainOptions): Override[] {
+export function overridesOf(options: TrainOptions, command = 'train'): Override[] {
   const overrides: Override[] = [];
   for (const [option, path] of Object.entries(settingOptions) as [SettingOption, string][]) {
     const value = options[option];
     if (value === undefined) continue;
     if (pathOptions.includes(option)) overrides.push({ path, value: resolve(value), isText: false });
     else overrides.push({ path, value, isText: !textOptions.includes(option) });
+  }
+  if (options.log !== undefined) {
+    overrides.push({ path: 'logging.outputs', value: logOutputsOf(command, options.log), isText: false });
   }
   if (options.allowPartial === true) overrides.push({ path: 'allowPartialInit', value: true, isText: false });
   return [...overrides, ...options.set.map(parseSet)];
@@ -94,6 +115,10 @@ export function withTrainingOptions(command: Command): Command {
     .option('--threads <N>', 'threads of libtorch (default: all processors); part of the run')
     .option('--workers <N>', 'threads that decode images')
     .option('--cache <DIR>', 'folder for decoded images (default: suave in the user cache folder)')
+    .option(
+      '--log <LIST>',
+      `what to write beside metrics.jsonl: ${logOutputs.join(', ')} or both, or none (default: tensorboard)`,
+    )
     .option('--scale <DEVICES>', 'adapt batches and learning rates to so many devices, by the rule of the recipe')
     .option('--resume', 'continue the run in RUN, or start it')
     .option('--set <path=value>', 'change any setting; repeatable', (value, all: string[]) => [...all, value], [])
@@ -153,7 +178,7 @@ async function runTrain(data: string, options: TrainOptions): Promise<void> {
 export async function runTraining({ command, recipe, options, train }: TrainingStart): Promise<void> {
   const resume = options.resume === true;
   const scale = wholeNumber(command, 'scale', options.scale, 1) ?? null;
-  const overrides = overridesOf(options);
+  const overrides = overridesOf(options, command);
   const request: RecipeRequest = { recipe: recipe ?? defaultRecipe, overrides, scale };
   checkOut(options.out, resume);
   if (!resume && recipe !== null) resolveRecipe(request, exampleFacts); // a wrong setting is said at once, before anything is loaded

@@ -30,6 +30,7 @@ export {
   type DainoStage,
   type DinoStage,
   type LabeledStage,
+  logOutputs,
   type OptimizerConfig,
   type PawsStage,
   type Stage,

@@ -128,7 +128,7 @@ export const commonConfig = {
   precision: 'fp32',
   init: null,
   allowPartialInit: false,
-  logging: { every: 10, checkpointMinutes: 10, collapse: 'warn' },
+  logging: { every: 10, checkpointMinutes: 10, collapse: 'warn', outputs: ['tensorboard'] },
 } satisfies Partial<Config>;
 
 /** What a convolutional backbone leaves empty. */

@@ -22,6 +22,9 @@ export const architectures = [
   'wrn-28-8',
 ] as const;
 
+/** What training may write beside `metrics.jsonl`. */
+export const logOutputs = ['tensorboard', 'csv'] as const;
+
 /** The complete configuration of a run. */
 export const configSchema = z.strictObject({
   recipe: z.string().min(1).describe('recipe that this configuration derives from'),
@@ -80,6 +83,10 @@ export const configSchema = z.strictObject({
     collapse: z
       .enum(['warn', 'stop', 'off'])
       .describe('what happens where the assignments say nothing any more: a warning, the end of the run, or nothing'),
+    outputs: z
+      .array(z.enum(logOutputs))
+      .default((): (typeof logOutputs)[number][] => ['tensorboard'])
+      .describe('what is written beside metrics.jsonl: event files for TensorBoard, metrics.csv'),
   }),
   stages: z
     .array(stageSchema)

@@ -24,5 +24,6 @@ export { describeEnvironment, type Environment, writeEnvironment } from './envir
 export { holdsRun, isFolder, type RunPaths, runPaths } from './layout.js';
 export { acquireLock, isLockAlive, type LockOwner, type RunLock, readLock } from './lock.js';
 export { type MetricsRecord, MetricsWriter, readMetrics, truncateMetrics } from './metrics.js';
+export { MetricsTable } from './metrics-table.js';
 export { RunError } from './run-error.js';
 export { checkOut, type OpenRun, openRun, readConfig, writeConfig } from './run-folder.js';

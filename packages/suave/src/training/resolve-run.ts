@@ -54,7 +54,13 @@ export interface ResolvedRun {
 }
 
 /** Settings that may differ on resume, because no bit of the run depends on them. */
-const freeOnResume = new Set(['data.workers', 'data.cache', 'logging.checkpointMinutes', 'data.path']);
+const freeOnResume = new Set([
+  'data.workers',
+  'data.cache',
+  'logging.checkpointMinutes',
+  'logging.outputs',
+  'data.path',
+]);
 
 /**
  * Resolves a request.
@@ -133,7 +139,9 @@ async function resolveResumed(request: TrainRequest): Promise<ResolvedRun> {
     );
   }
   const config: Config = structuredClone(stored);
-  for (const { path, value } of request.overrides) {
+  for (const override of request.overrides) {
+    const { path, value } = override;
+    if (path === 'logging.outputs') config.logging = applyToStored(config, [override], null).logging;
     if (path === 'data.workers') config.data.workers = Number(value);
     if (path === 'logging.checkpointMinutes' && Number(value) > 0) config.logging.checkpointMinutes = Number(value);
     if (path === 'data.cache' && (typeof value === 'string' || value === null)) config.data.cache = value;

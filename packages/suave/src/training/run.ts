@@ -28,7 +28,9 @@ import { createCollapseDetector } from './collapse.js';
 import type { TrainingEvents } from './events.js';
 import { handOver, readInitWeights } from './hand-over.js';
 import { createOptimizer, groupSettings } from './optimizer.js';
-import { type StageState, StageTrainer } from './stage-trainer.js';
+import { RunOutputs } from './outputs.js';
+import { writeStageProjector } from './projector.js';
+import { type StageState, type StageSurroundings, StageTrainer } from './stage-trainer.js';
 import { writeViewSheet } from './view-sheet.js';
 
 /** One run to train. */
@@ -76,6 +78,7 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
   const { config, data, out, isResumed } = request;
   const { paths, lock } = openRun(out, isResumed);
   let metrics: MetricsWriter | null = null;
+  let outputs: RunOutputs | null = null;
   try {
     if (!isResumed) writeRunFiles(paths, config, data);
     let checkpoint = existsSync(paths.last) ? readCheckpoint(paths.last) : null;
@@ -85,11 +88,12 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
       return result;
     }
     metrics = new MetricsWriter(paths.metrics, checkpoint?.metadata.metricsLines ?? 0);
+    outputs = new RunOutputs(config, paths);
     let seconds = 0;
     let before: Method | null = null;
     for (let index = checkpoint?.metadata.stage.index ?? 0; index < config.stages.length; index++) {
       const source = checkpoint === null ? before : 'checkpoint';
-      const stage: RunningStage = new RunningStage(request, paths, metrics, index, source, seconds);
+      const stage: RunningStage = new RunningStage(request, { paths, metrics, outputs }, index, source, seconds);
       before?.dispose();
       before = null;
       try {
@@ -97,6 +101,7 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
         checkpoint?.dispose();
         checkpoint = null;
         await writeViewSheet(paths.views, config.stages[index].name, stage.batches);
+        outputs.beginStage(index, stage.trainer.step, stage.method);
         const outcome = await stage.trainer.run();
         seconds = stage.trainer.seconds;
         if (outcome === 'interrupted') {
@@ -118,6 +123,7 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
     }
     throw new Error('a run without stages'); // the schema asks for at least one
   } finally {
+    outputs?.close();
     metrics?.close();
     lock.release();
   }
@@ -152,6 +158,9 @@ async function finish(request: RunRequest, paths: RunPaths, stage: RunningStage)
     probabilityTemperature = fitTemperature(scores, data.valLabels);
     const { top1, top5, loss } = scoreOf(scores, data.valLabels, probabilityTemperature);
     trainer.setScore({ top1, top5, loss, epoch: config.stages[stage.index].epochs });
+  }
+  if (config.logging.outputs.includes('tensorboard')) {
+    await writeStageProjector({ config, data, paths, scores: stage.method.predictsClasses ? scores : null });
   }
   if (existsSync(paths.best)) await fitBest(request, paths); // before the run counts as finished: a resume does it again
   stage.finished = { probabilityTemperature };
@@ -224,8 +233,7 @@ class RunningStage {
   /** @param before  whose weights it takes; `checkpoint`: all of them are going to be loaded; null: those of `--init`, if any */
   constructor(
     request: RunRequest,
-    paths: RunPaths,
-    metrics: MetricsWriter,
+    written: Pick<StageSurroundings, 'paths' | 'metrics' | 'outputs'>,
     index: number,
     before: Method | 'checkpoint' | null,
     seconds: number,
@@ -310,7 +318,7 @@ class RunningStage {
         checkpointSeconds: 60 * config.logging.checkpointMinutes,
         describe,
       },
-      { paths, metrics, events, signal },
+      { ...written, events, signal },
       seconds,
     );
   }

@@ -9,6 +9,7 @@ import type { CollapseDetector } from './collapse.js';
 import type { TrainingEvents } from './events.js';
 import { checkFinite, collapseFailure, type FailurePlace, lossFailure } from './failures.js';
 import { Meter, type MeterFailure } from './meter.js';
+import type { RunOutputs } from './outputs.js';
 import { type StepParts, trainStep } from './train-step.js';
 
 /** What a stage is made of. */
@@ -64,6 +65,8 @@ export interface StageState {
 export interface StageSurroundings {
   readonly paths: RunPaths;
   readonly metrics: MetricsWriter;
+  /** Where records go besides. */
+  readonly outputs: RunOutputs;
   readonly events: TrainingEvents;
   /** Aborted when training should stop after the current step. */
   readonly signal: AbortSignal | null;
@@ -93,6 +96,11 @@ export class StageTrainer {
 
   get totalSteps(): number {
     return this.#parts.epochs * this.#parts.stepsPerEpoch;
+  }
+
+  /** Steps of the stage that are done. */
+  get step(): number {
+    return this.#step;
   }
 
   /** Seconds of training of the whole run so far. */
@@ -224,6 +232,8 @@ export class StageTrainer {
       Object.assign(record, this.#normalizedTop1());
     }
     this.#around.metrics.append(record);
+    this.#around.outputs.record(record);
+    if (epochEnds) this.#around.outputs.epochEnded(step);
     this.#around.events.metrics?.(record);
     if (epochEnds) this.#around.events.epochEnded?.(record);
     this.#watchCollapse(values.loss_unlabeled);

@@ -5,11 +5,10 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Tensor } from '@suave/torch';
-import sharp from 'sharp';
 import type { Normalization } from '../augment/index.js';
-import type { PixelWindow } from '../data/index.js';
 import { writeFileAtomic } from '../runs/index.js';
 import type { StageBatches, ViewBlock } from './batches.js';
+import { drawGrid, type Picture, pictureOf } from './pictures.js';
 
 /** What `<stage>.json` says of the picture beside it. */
 export interface ViewSheetLayout {
@@ -19,13 +18,6 @@ export interface ViewSheetLayout {
   /** Side of a cell and width of the gaps between cells, pixels. */
   cell: number;
   gap: number;
-}
-
-/** RGB pixels, row by row. */
-interface Picture {
-  readonly bytes: Uint8Array;
-  readonly height: number;
-  readonly width: number;
 }
 
 /** A column of the sheet: at most one picture a row. */
@@ -59,17 +51,12 @@ export async function writeViewSheet(folder: string, stage: string, batches: Sta
 function columnsOf({ stream, indices, window, views }: ViewBlock, position: number): Column[] {
   const original: Column = {
     name: position === 0 ? 'original' : `${stream} original`,
-    pictures: Array.from(indices, (index) => originalOf(window, index)),
+    pictures: Array.from(indices, (index) => pictureOf(window, index)),
   };
   return [
     original,
     ...views.map(({ name, images, normalization }) => ({ name, pictures: picturesOf(images, normalization) })),
   ];
-}
-
-function originalOf({ pixels, offsets, heights, widths }: PixelWindow, index: number): Picture {
-  const [height, width] = [heights[index], widths[index]];
-  return { bytes: pixels.narrow(0, offsets[index], height * width * 3).data() as Uint8Array, height, width };
 }
 
 /** Normalized [n, 3, height, width] back to bytes. */
@@ -94,42 +81,15 @@ async function drawSheet(columns: readonly Column[]): Promise<{ png: Uint8Array;
   const largest = Math.max(...columns.slice(1).flatMap(({ pictures }) => pictures.map(({ width }) => width)));
   const fitting = cells.filter((cell) => cell <= 3 * largest || cell === cells.at(-1));
   for (const cell of fitting) {
-    const png = await encodeSheet(columns, cell, false);
+    const png = await sheetOf(columns, cell, false);
     if (png.length <= maxBytes) return { png, cell };
   }
   const cell = fitting.at(-1)!;
-  return { png: await encodeSheet(columns, cell, true), cell };
+  return { png: await sheetOf(columns, cell, true), cell };
 }
 
-/** All cells on a transparent ground. */
-async function encodeSheet(columns: readonly Column[], cell: number, palette: boolean): Promise<Uint8Array> {
-  const width = columns.length * (cell + gap) - gap;
-  const height = rowsOf(columns) * (cell + gap) - gap;
-  const sheet = new Uint8Array(4 * width * height);
-  for (const [column, { pictures }] of columns.entries()) {
-    const fitted = await Promise.all(pictures.map((picture) => fitToCell(picture, cell)));
-    for (const [row, pixels] of fitted.entries()) {
-      for (let y = 0; y < cell; y++) {
-        const start = (row * (cell + gap) + y) * width + column * (cell + gap);
-        sheet.set(pixels.subarray(4 * y * cell, 4 * (y + 1) * cell), 4 * start);
-      }
-    }
-  }
-  return sharp(sheet, { raw: { width, height, channels: 4 } })
-    .png({ compressionLevel: 9, palette })
-    .toBuffer();
-}
-
-/** RGBA of a picture as large as the cell allows; enlarged ones keep their pixels visible. */
-function fitToCell({ bytes, height, width }: Picture, cell: number): Promise<Uint8Array> {
-  const enlarged = Math.max(height, width) < cell;
-  return sharp(bytes, { raw: { width, height, channels: 3 } })
-    .ensureAlpha()
-    .resize(cell, cell, {
-      fit: 'contain',
-      background: { r: 0, g: 0, b: 0, alpha: 0 },
-      kernel: enlarged ? 'nearest' : 'lanczos3',
-    })
-    .raw()
-    .toBuffer();
+/** All cells in rows; a column without a picture in a row leaves its cell empty. */
+function sheetOf(columns: readonly Column[], cell: number, palette: boolean): Promise<Uint8Array> {
+  const pictures = Array.from({ length: rowsOf(columns) }, (_, row) => columns.map((column) => column.pictures[row]));
+  return drawGrid(pictures.flat(), { columns: columns.length, cell, gap, fit: 'contain', palette });
 }

@@ -1,0 +1,75 @@
+/** @file What training writes beside `metrics.jsonl`, as `logging.outputs` says: event files for TensorBoard, a table. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Method } from '../methods/index.js';
+import type { Config } from '../recipes/index.js';
+import { type MetricsRecord, MetricsTable, type RunPaths, readMetrics } from '../runs/index.js';
+import { EventWriter, eventFiles, imageSummary, type SummaryValue, textSummary } from '../runs/tensorboard/index.js';
+import { parameterHistograms } from './parameter-histograms.js';
+
+/** Writes every record of a run to its outputs. */
+export class RunOutputs {
+  readonly #config: Config;
+  readonly #paths: RunPaths;
+  readonly #table: MetricsTable | null;
+  #events: EventWriter | null = null;
+  #method: Method | null = null;
+
+  /** Call when `metrics.jsonl` is there and cut to the checkpoint. */
+  constructor(config: Config, paths: RunPaths) {
+    this.#config = config;
+    this.#paths = paths;
+    this.#table = config.logging.outputs.includes('csv') ? new MetricsTable(paths.metricsTable, paths.metrics) : null;
+  }
+
+  /**
+   * Begins or continues a stage; earlier ones that have no events get theirs from `metrics.jsonl`.
+   * @param step  steps of the stage that are done
+   */
+  beginStage(index: number, step: number, method: Method): void {
+    this.#events?.close();
+    this.#method = method;
+    if (!this.#config.logging.outputs.includes('tensorboard')) return;
+    const records = readMetrics(this.#paths.metrics);
+    const names = this.#config.stages.map(({ name }) => name);
+    for (const name of names.slice(0, index)) {
+      if (eventFiles(this.#folder(name)).length === 0) this.#open(name, Infinity, records).close();
+    }
+    this.#events = this.#open(names[index], step, records);
+  }
+
+  #folder(stage: string): string {
+    return join(this.#paths.tensorboard, stage);
+  }
+
+  #open(stage: string, step: number, records: readonly MetricsRecord[]): EventWriter {
+    const own = records.filter((record) => record.stage === stage && record.step <= step);
+    return new EventWriter({ folder: this.#folder(stage), step, records: own, header: this.#header(stage) });
+  }
+
+  /** The configuration as text, and what the network saw. */
+  #header(stage: string): SummaryValue[] {
+    const yaml = readFileSync(this.#paths.config, 'utf8').replace(/^/gm, '    '); // indented text is code in Markdown
+    const sheet = join(this.#paths.views, `${stage}.png`);
+    const images = existsSync(sheet) ? [imageSummary('views', readFileSync(sheet))] : [];
+    return [textSummary('config', yaml), ...images];
+  }
+
+  /** Takes a record that was just appended to `metrics.jsonl`. */
+  record(record: MetricsRecord): void {
+    this.#table?.append(record);
+    this.#events?.record(record);
+  }
+
+  /** Takes what an epoch has made of the network. @param step  steps of the stage that are done */
+  epochEnded(step: number): void {
+    if (this.#method !== null) this.#events?.add(step, parameterHistograms(this.#method));
+  }
+
+  close(): void {
+    this.#table?.close();
+    this.#events?.close();
+    this.#events = null;
+    this.#method = null;
+  }
+}
