@@ -1,6 +1,6 @@
 /** @file `suave download` against a server of this machine, and training on what it brought. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -86,9 +86,11 @@ describe('suave download', () => {
   it('is interrupted with what has come, and continues', async () => {
     const running = place.start(download('slow', '/slow', '--checksum', checksum));
     await running.seen(/downloading/);
-    const isThere = () => readdirSync(place.path('slow')).some((name) => name.endsWith('.part'));
-    while (!isThere()) await new Promise((wait) => setTimeout(wait, 20));
-    await new Promise((wait) => setTimeout(wait, 200));
+    const hasCome = () =>
+      readdirSync(place.path('slow')).some(
+        (name) => name.endsWith('.part') && statSync(place.path('slow', name)).size >= 20_000,
+      );
+    while (!hasCome()) await new Promise((wait) => setTimeout(wait, 20));
     running.child.kill('SIGINT');
     const stopped = await running.done;
     expect([stopped.status, stopped.stdout]).toEqual([130, '']);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { liveTensors, scope } from '@suave/torch';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder, testImage, writeFile } from '../../../../tests/fixtures/image-folders.js';
+import { medianGrowth } from '../../../../tests/fixtures/memory-trend.js';
 import type { BatchIndices, ImageSet, PixelReader } from './image-set.js';
 import { loadData, loadEvaluationData } from './index.js';
 
@@ -172,20 +173,31 @@ describe('a stream of images', () => {
 
   test('decodes ahead without the main thread, within its memory', async () => {
     const data = await mixedData();
-    for (const aheadMiB of [100, 0]) {
+    /** Whether batch 1 is there after its first file was removed, and the main thread blocked before, as by a step of libtorch. */
+    const isAhead = async (aheadMiB: number, milliseconds: number): Promise<boolean> => {
       const { train } = await load(data, 'none', { workers: 1, aheadMiB });
       const reader = train.read((batch) => (batch < 5 ? Int32Array.of(5 * batch, 5 * batch + 1) : null));
       await reader.prepare(0);
-      const end = performance.now() + 1000;
-      while (performance.now() < end); // as a step of libtorch
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
       const file = join(data, train.paths[5]);
       const kept = readFileSync(file);
+      const { atime, mtime } = statSync(file);
       rmSync(file);
-      if (aheadMiB > 0) await reader.prepare(1);
-      else await expect(reader.prepare(1)).rejects.toMatchObject({ code: 'IMAGES_CHANGED' });
+      const failure = await reader.prepare(1).then(
+        () => null,
+        (error: unknown) => error,
+      );
       writeFileSync(file, kept);
+      utimesSync(file, atime, mtime);
       reader.close();
-    }
+      if (failure !== null) expect(failure).toMatchObject({ code: 'IMAGES_CHANGED' });
+      return failure === null;
+    };
+    // However long the main thread is blocked, what it alone could do is not done: longer waits are for slow machines.
+    let ahead = false;
+    for (const milliseconds of [500, 4000, 30_000]) ahead ||= await isAhead(100, milliseconds);
+    expect(ahead).toBe(true);
+    expect(await isAhead(0, 1000)).toBe(false);
   });
 
   test('leaves the memory of the process flat', async () => {
@@ -202,17 +214,22 @@ describe('a stream of images', () => {
     const resident: number[] = [];
     for (let batch = 0; batch < 240; batch++) {
       await reader.prepare(batch);
-      if (batch % 20 === 0) {
+      if (batch % 10 === 0) {
         globalThis.gc?.();
         resident.push(process.memoryUsage().rss / 2 ** 20);
         const st = readFileSync('/proc/self/status', 'utf8');
         const g = (k: string) => Math.round(Number(new RegExp(`${k}:\\s+(\\d+)`).exec(st)![1]) / 1024);
         const m = process.memoryUsage();
-        writeFileSync('/tmp/memo/log', `${batch}:${g('VmRSS')}=a${g('RssAnon')}+f${g('RssFile')}+s${g('RssShmem')} heap${m.heapTotal >> 20} ext${m.external >> 20}; ${batch === 220 ? '\n' : ''}`, { flag: 'a' });
+        writeFileSync(
+          '/tmp/memo/log',
+          `${batch}:${g('VmRSS')}=a${g('RssAnon')}+f${g('RssFile')}+s${g('RssShmem')} heap${m.heapTotal >> 20} ext${m.external >> 20}; ${batch === 220 ? '\n' : ''}`,
+          { flag: 'a' },
+        );
       }
     }
     reader.close();
-    expect(Math.max(...resident.slice(-3)) - Math.min(...resident.slice(3, 6))).toBeLessThan(48);
+    // About 150 MiB are decoded in thirty batches: a thirtieth of that, kept, is too much.
+    expect(medianGrowth(resident, 6), resident.map(Math.round).join(' ')).toBeLessThan(5);
   });
 
   test('holds no tensor but that of the current batch', async () => {

@@ -228,8 +228,11 @@ function withReserve(numBytes: number): number {
   return Math.ceil((1.25 * numBytes) / 2 ** 20) * 2 ** 20;
 }
 
-/** Bytes that are copied at once: they stay in the processor's cache on their way. */
-const chunkBytes = 4 * 2 ** 20;
+/**
+ * Bytes that are copied at once. Few, since each is a tensor for a moment, and malloc does not always reuse the aligned memory of a
+ * tensor for the next one of that size: with MiBs, the heap grew by them every batch until the next garbage collection.
+ */
+const chunkBytes = 2 ** 17;
 
 /** Copies bytes to the beginning of a tensor without taking new memory for all of them. */
 function copyBytes(target: Tensor, bytes: Uint8Array): void {
