@@ -58,6 +58,9 @@ export function draw(
   return { chart, element: place, redraw };
 }
 
+/** Margins mean what they say: the library does not move a grid for its labels. */
+export const plain = { outerBoundsMode: 'none' } as const;
+
 /** How axes look. */
 export const axis = (colors: Theme) => ({
   axisLine: { show: true, lineStyle: { color: colors.line } },
@@ -82,6 +85,10 @@ export function note(...lines: readonly (string | Node)[]): HTMLElement {
   return make('div', { class: 'note' }, ...lines.map((line) => make('div', {}, line)));
 }
 
-/** A name short enough for an axis. */
-export const short = (name: string, length = 14): string =>
-  [...name].length <= length ? name : `${[...name].slice(0, length - 1).join('')}…`;
+/** A name short enough for an axis: cut in the middle, because names often begin or end alike. */
+export function short(name: string, length = 14): string {
+  const letters = [...name];
+  if (letters.length <= length) return name;
+  const tail = Math.floor(length / 3);
+  return `${letters.slice(0, length - 1 - tail).join('')}…${letters.slice(-tail).join('')}`;
+}

@@ -1,6 +1,6 @@
 /** @file The table of classes: its heads sort, its box filters. */
-import { count } from '../../src/report/page/format.js';
-import { axis, draw, note, tooltip } from './chart.js';
+import { classesOf, count } from '../../src/report/page/format.js';
+import { axis, draw, note, plain, tooltip } from './chart.js';
 import { data, make } from './data.js';
 
 const words = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
@@ -58,12 +58,12 @@ export function drawSpread(): void {
   const { spread } = data;
   if (spread === null) return;
   draw('class-spread', (colors) => ({
-    grid: { left: 44, right: 12, top: 10, bottom: 26 },
+    grid: { ...plain, left: 44, right: 12, top: 10, bottom: 26 },
     xAxis: { ...axis(colors), type: 'category', data: spread.map((_, i) => `${10 * i}–${10 * (i + 1)} %`) },
     yAxis: { ...axis(colors), type: 'value', minInterval: 1 },
     tooltip: {
       ...tooltip(colors),
-      formatter: ({ name, value }: { name: string; value: number }) => note(`${name} right`, `${count(value)} classes`),
+      formatter: ({ name, value }: { name: string; value: number }) => note(`${name} right`, classesOf(value)),
     },
     series: [{ type: 'bar', data: spread, color: colors.accent, barCategoryGap: '12%' }],
   }));

@@ -1,6 +1,6 @@
 /** @file The confusion matrix: a cell is chosen with the mouse or the arrow keys and shows its images. */
 import { count, percent } from '../../src/report/page/format.js';
-import { axis, type Drawing, draw, note, short, tooltip } from './chart.js';
+import { axis, type Drawing, draw, note, plain, short, tooltip } from './chart.js';
 import { data, element, make } from './data.js';
 import type { Theme } from './theme.js';
 
@@ -80,7 +80,7 @@ function matrixOption(colors: Theme, width: number) {
   };
   const label = { ...category.axisLabel, interval: 0, hideOverlap: false, fontSize: cell < 14 ? 9 : 11 };
   return {
-    grid: { left: margin, right: 8, top: 8, bottom: margin },
+    grid: { ...plain, left: margin, right: 8, top: 8, bottom: margin },
     xAxis: { ...category, axisLabel: { ...label, rotate: 90 }, position: 'bottom' },
     yAxis: { ...category, axisLabel: label, inverse: true },
     visualMap: [
@@ -153,8 +153,7 @@ function moveCursor(drawing: Drawing | null): void {
   const [row, column] = chosen;
   const at = (i: number, j: number) => drawing.chart.convertToPixel({ gridIndex: 0 }, [j, i]) as [number, number];
   const [x, y] = at(row, column);
-  const size =
-    matrix!.classes.length > 1 ? at(row, column === 0 ? 1 : column - 1)[0] - x : drawing.element.clientWidth / 2;
+  const size = at(row, column === 0 ? 1 : column - 1)[0] - x;
   const side = Math.abs(size);
   Object.assign(element('matrix-cursor').style, {
     display: 'block',

@@ -2,7 +2,7 @@
 import { connect } from 'echarts/core';
 import { compact, inUnit } from '../../src/report/page/format.js';
 import type { CurveGroup } from '../../src/report/report-data.js';
-import { axis, draw, note, tooltip } from './chart.js';
+import { axis, draw, note, plain, tooltip } from './chart.js';
 import { data, make } from './data.js';
 import type { Theme } from './theme.js';
 
@@ -48,7 +48,7 @@ function curvesOption(group: CurveGroup, hidden: ReadonlySet<number>, colors: Th
   );
   const last = Math.max(...data.curves.flatMap(({ curves }) => curves.map(({ points }) => points.at(-1)?.[0] ?? 0)));
   return {
-    grid: { left: 52, right: 16, top: starts.length > 0 ? 24 : 10, bottom: 26 },
+    grid: { ...plain, left: 52, right: 16, top: starts.length > 0 ? 24 : 10, bottom: 26 },
     xAxis: {
       ...axis(colors),
       type: 'value',
@@ -97,7 +97,7 @@ function curvesOption(group: CurveGroup, hidden: ReadonlySet<number>, colors: Th
 }
 
 const axisNumber = (value: number): string =>
-  value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(0) : compact(value);
+  value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential(0) : compact(value);
 
 function reading(points: readonly Pointed[], unit: CurveGroup['unit'], colors: Theme): HTMLElement {
   const rows = points.map(({ seriesName, seriesId, value }) => {

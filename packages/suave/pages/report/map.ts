@@ -1,6 +1,6 @@
 /** @file The map of images: color by class or by mistakes, one class or all; the pointer shows the image. */
 import type { MapData } from '../../src/report/report-data.js';
-import { axis, draw, note, tooltip } from './chart.js';
+import { axis, draw, note, plain, tooltip } from './chart.js';
 import { data, element, make } from './data.js';
 import type { Theme } from './theme.js';
 
@@ -28,6 +28,9 @@ export function drawMap(): void {
   showLegend(map, coloring());
   fillTable(map);
 }
+
+/** Wheel and touch scroll the page, as everywhere, unless Ctrl is held. */
+const zoom = { zoomOnMouseWheel: 'ctrl', moveOnMouseMove: 'ctrl', preventDefaultMouseMove: false };
 
 const isWrong = (map: MapData, i: number): boolean =>
   map.predicted !== null && map.labels[i] >= 0 && map.labels[i] !== map.predicted[i];
@@ -58,12 +61,12 @@ function mapOption(map: MapData, coloring: Coloring, only: string, colors: Theme
   });
   const hidden = { type: 'value', scale: true, show: false };
   return {
-    grid: { left: 8, right: 8, top: 8, bottom: 8 },
+    grid: { ...plain, left: 8, right: 8, top: 8, bottom: 8 },
     xAxis: { ...axis(colors), ...hidden },
     yAxis: { ...axis(colors), ...hidden },
     dataZoom: [
-      { type: 'inside', xAxisIndex: 0, zoomOnMouseWheel: 'ctrl' },
-      { type: 'inside', yAxisIndex: 0, zoomOnMouseWheel: 'ctrl' },
+      { type: 'inside', xAxisIndex: 0, ...zoom },
+      { type: 'inside', yAxisIndex: 0, ...zoom },
     ],
     tooltip: {
       ...tooltip(colors),

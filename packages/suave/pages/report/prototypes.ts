@@ -1,6 +1,6 @@
 /** @file How often each prototype wins. */
 import { count } from '../../src/report/page/format.js';
-import { axis, draw, note, short, tooltip } from './chart.js';
+import { axis, draw, note, plain, short, tooltip } from './chart.js';
 import { data } from './data.js';
 
 /** Bars in the order of the prototypes; of many, the most used first. */
@@ -13,7 +13,7 @@ export function drawPrototypes(): void {
   draw('prototypes-chart', (colors) => {
     const base = axis(colors);
     return {
-      grid: { left: 48, right: 12, top: 10, bottom: many ? 12 : 76 },
+      grid: { ...plain, left: 48, right: 12, top: 10, bottom: many ? 12 : 76 },
       xAxis: {
         ...base,
         type: 'category',

@@ -2,7 +2,7 @@
 
 import { abstainCommand } from '../../src/report/page/abstain-command.js';
 import { count, percent, percentOrDash } from '../../src/report/page/format.js';
-import { axis, draw, note, tooltip } from './chart.js';
+import { axis, draw, note, plain, tooltip } from './chart.js';
 import { data, element } from './data.js';
 
 const share = (value: number): string => `${Math.round(100 * value)} %`;
@@ -35,13 +35,13 @@ export function drawReliability(): void {
     const category = (gridIndex: number) => ({ type: 'category', gridIndex, show: false, data: labels });
     return {
       grid: [
-        { left: 48, right: 14, top: 10, height: '62%' },
-        { left: 48, right: 14, bottom: 26, height: '18%' },
+        { ...plain, left: 48, right: 14, top: 10, height: '62%' },
+        { ...plain, left: 48, right: 14, bottom: 26, height: '18%' },
       ],
       xAxis: [x(0, false), x(1, true), category(0), category(1)],
       yAxis: [
         { ...base, type: 'value', min: 0, max: 1, axisLabel: { ...base.axisLabel, formatter: share } },
-        { ...base, type: 'value', gridIndex: 1, splitNumber: 1, name: 'images', nameGap: 4, minInterval: 1 },
+        { ...base, type: 'value', gridIndex: 1, splitNumber: 1, minInterval: 1 },
       ],
       tooltip: {
         ...tooltip(colors),
@@ -97,7 +97,7 @@ export function drawCoverage(): void {
     const curve = coverage.points.filter(({ accuracy }) => accuracy !== null);
     const point = chosen();
     return {
-      grid: { left: 52, right: 20, top: 26, bottom: 42 },
+      grid: { ...plain, left: 52, right: 20, top: 26, bottom: 42 },
       xAxis: {
         ...base,
         type: 'value',
@@ -140,7 +140,7 @@ export function drawCoverage(): void {
           data: point.accuracy === null ? [] : [[point.coverage, point.accuracy, point.threshold]],
           symbolSize: 12,
           silent: true,
-          itemStyle: { color: colors.series[1], borderColor: colors.surface, borderWidth: 2 },
+          itemStyle: { color: colors.series[1], opacity: 1, borderColor: colors.surface, borderWidth: 2 },
         },
       ],
     };

@@ -91,10 +91,11 @@ function notes(sentences: readonly string[]): Markup | null {
 function recipe(data: ReportData): Markup {
   return html`<p>The complete configuration, every default filled in.</p>${data.recipe.map((each) =>
     unfolding(name(each.title), facts(each), 'facts-group'),
-  )}${unfolding('As YAML, to run it again', copyable('config', data.config, 'Configuration as YAML'), 'facts-group')}`;
+  )}${data.config === '' ? null : unfolding('As YAML, to run it again', copyable('config', data.config, 'Configuration as YAML'), 'facts-group')}`;
 }
 
 function environment(data: ReportData): Markup {
+  if (data.environment.length === 0) return html`<p class="missing">The run has recorded none.</p>`;
   return html`<div class="facts-columns">${data.environment.map(
     (each) => html`<div class="card"><h3>${name(each.title)}</h3>${facts(each)}</div>`,
   )}</div>`;

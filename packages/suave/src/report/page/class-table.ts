@@ -1,6 +1,6 @@
 /** @file Every class with how well it is told. */
 import type { ClassRow, ConfusionCell, ReportData } from '../report-data.js';
-import { count, interval, manyClasses, percentOrDash } from './format.js';
+import { classesOf, count, interval, manyClasses, percentOrDash } from './format.js';
 import { whisker } from './headline.js';
 import { html, type Markup, name } from './markup.js';
 import { chart, missing, scrolling, table, thumbnail } from './parts.js';
@@ -11,6 +11,9 @@ export function accuracyHistogram(classes: readonly ClassRow[]): number[] {
   for (const { top1 } of classes) if (top1 !== null) bins[Math.min(9, Math.floor(10 * top1.value))]++;
   return bins;
 }
+
+/** Columns of numbers. */
+const numeric: ReadonlySet<string> = new Set(['top1', 'precision', 'images', 'labeled']);
 
 /** The table; a script makes it sortable and adds the filter. */
 export function classTable(data: ReportData): Markup {
@@ -29,11 +32,11 @@ export function classTable(data: ReportData): Markup {
     ['examples', 'Examples'],
   ];
   return html`${many ? spread(classes) : null}
-<form class="filter needs-script" role="search"><label>Filter classes <input type="search" id="class-filter" autocomplete="off" spellcheck="false"></label> <output id="class-count" for="class-filter">${count(classes.length)} classes</output></form>
+<form class="filter needs-script" role="search"><label>Filter classes <input type="search" id="class-filter" autocomplete="off" spellcheck="false"></label> <output id="class-count" for="class-filter">${classesOf(classes.length)}</output></form>
 ${scrolling(
   'Table of classes',
   html`<table class="classes" id="class-table"><caption class="unseen">Classes; the buttons in the head sort the table.</caption>
-<thead><tr>${columns.map(([key, title]) => html`<th scope="col" data-key="${key}">${title}</th>`)}</tr></thead>
+<thead><tr>${columns.map(([key, title]) => html`<th scope="col" class="${numeric.has(key) ? 'number' : ''}" data-key="${key}">${title}</th>`)}</tr></thead>
 <tbody>${classes.map((row, i) => classRow(row, mistaken.get(i) ?? null, classes))}</tbody></table>`,
   many ? 'tall' : '',
 )}`;
@@ -42,11 +45,11 @@ ${scrolling(
 function classRow(row: ClassRow, mistaken: ConfusionCell | null, classes: readonly ClassRow[]): Markup {
   const other = mistaken === null ? null : (classes[mistaken.predicted]?.name ?? String(mistaken.predicted));
   return html`<tr><th scope="row" data-value="${row.name}">${name(row.name)}</th>
-<td data-value="${row.top1?.value ?? ''}">${percentOrDash(row.top1?.value ?? null)}</td>
+<td class="number" data-value="${row.top1?.value ?? ''}">${percentOrDash(row.top1?.value ?? null)}</td>
 <td data-value="${row.top1?.low ?? ''}">${row.top1 === null ? '–' : html`${whisker(row.top1)}<span class="unseen">${interval(row.top1)}</span>`}</td>
-<td data-value="${row.precision ?? ''}">${percentOrDash(row.precision)}</td>
-<td data-value="${row.images}">${count(row.images)}</td>
-<td data-value="${row.labeled}">${count(row.labeled)}</td>
+<td class="number" data-value="${row.precision ?? ''}">${percentOrDash(row.precision)}</td>
+<td class="number" data-value="${row.images}">${count(row.images)}</td>
+<td class="number" data-value="${row.labeled}">${count(row.labeled)}</td>
 <td data-value="${mistaken?.images ?? 0}">${other === null ? '–' : html`${name(other)} <small>${count(mistaken?.images ?? 0)}</small>`}</td>
 <td data-value="${row.examples.length}">${row.examples.length === 0 ? '' : html`<span class="thumbs">${row.examples.map((image, i) => thumbnail(image, `Example ${i + 1} of ${row.name}`))}</span>`}</td></tr>
 `;

@@ -18,7 +18,7 @@ export function pageData(data: ReportData): PageData {
     classNames: classes.map((row) => row.name),
     spread: classes.length > manyClasses ? accuracyHistogram(classes) : null,
     matrix:
-      matrix === null || matrix.classes.length === 0
+      matrix === null || matrix.classes.length < 2
         ? null
         : {
             classes: matrix.classes,

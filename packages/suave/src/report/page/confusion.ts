@@ -12,8 +12,8 @@ export function confusion(data: ReportData): Markup {
   const names = data.classes.map((row) => row.name);
   const totals = imagesByClass(data.confusion, names.length);
   const pairs = confusedPairs(data.confusion);
-  return html`${names.length < 2 ? html`<p>There is one class only: nothing to confuse it with.</p>` : null}
-${matrix.classes.length === 0 ? null : drawn(data, matrix, names)}
+  if (names.length < 2) return html`<p>There is one class only: nothing to confuse it with.</p>`;
+  return html`${matrix.classes.length === 0 ? null : drawn(data, matrix, names)}
 <h3>Most frequent mistakes</h3>
 ${pairs.length === 0 ? html`<p>Not one image was given a wrong class.</p>` : pairTable(pairs, names, totals)}`;
 }
@@ -46,10 +46,10 @@ function pairTable(pairs: readonly ConfusionCell[], names: readonly string[], to
   return scrolling(
     'Most frequent mistakes',
     html`<table class="pairs" id="pairs"><caption class="unseen">Most frequent mistakes</caption>
-<thead><tr><th scope="col">True class</th><th scope="col">Predicted</th><th scope="col">Images</th><th scope="col">Of the class</th><th scope="col">Examples</th></tr></thead>
+<thead><tr><th scope="col">True class</th><th scope="col">Predicted</th><th scope="col" class="number">Images</th><th scope="col" class="number">Of the class</th><th scope="col">Examples</th></tr></thead>
 <tbody>${pairs.map(
       ({ truth, predicted, images, examples }) =>
-        html`<tr data-pair="${truth} ${predicted}"><th scope="row">${name(names[truth])}</th><td>${name(names[predicted])}</td><td>${count(images)}</td><td>${percent(images / totals[truth])}</td><td><span class="thumbs">${examples.map(
+        html`<tr data-pair="${truth} ${predicted}"><th scope="row">${name(names[truth])}</th><td>${name(names[predicted])}</td><td class="number">${count(images)}</td><td class="number">${percent(images / totals[truth])}</td><td><span class="thumbs">${examples.map(
           (image, i) => thumbnail(image, `${names[truth]} predicted as ${names[predicted]}, example ${i + 1}`),
         )}</span></td></tr>
 `,

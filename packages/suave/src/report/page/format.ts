@@ -1,8 +1,8 @@
 /** @file Numbers as the report shows them, for the page's HTML and for its charts alike. */
 import type { Estimate } from '../report-data.js';
 
-/** A fraction: 0.934 is `93.4 %`. */
-export const percent = (fraction: number, digits = 1): string => `${(100 * fraction).toFixed(digits)} %`;
+/** A fraction: 0.934 is `93.4 %`, never broken before the sign. */
+export const percent = (fraction: number, digits = 1): string => `${(100 * fraction).toFixed(digits)}\u00a0%`;
 
 /** A fraction or a dash. */
 export const percentOrDash = (fraction: number | null): string => (fraction === null ? '–' : percent(fraction));
@@ -16,6 +16,9 @@ export const count = (value: number): string => value.toLocaleString('en-US');
 
 /** A noun with its number: `1 image`, `50,000 images`. */
 export const counted = (value: number, noun: string): string => `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+
+/** `1 class`, `10 classes`. */
+export const classesOf = (value: number): string => `${count(value)} ${value === 1 ? 'class' : 'classes'}`;
 
 /** A whole number on an axis: `50k`, `1.2M`. */
 export function compact(value: number): string {

@@ -31,9 +31,9 @@ function numbers(data: ReportData): Markup {
       ? null
       : tile(
           gain.low > 0 ? 'good' : gain.high < 0 ? 'bad' : '',
-          'Gain',
+          'Gain in points',
           points(gain.value),
-          `points, ${points(gain.low)} to ${points(gain.high)}`,
+          `${points(gain.low)} to ${points(gain.high)}`,
         ),
     calibration === null ? null : tile('', 'Calibration error', percent(calibration.ece), 'expected (ECE)'),
     tile('', 'Loss', number(score.loss), 'nats'),
@@ -42,7 +42,7 @@ function numbers(data: ReportData): Markup {
   const origin = source === null ? measured : `${count(images.measured)} ${origins[source]}`;
   return html`<dl class="tiles">${tiles}</dl>
 ${comparison(data)}
-<p class="quiet">Measured on ${origin}; trained on ${counted(images.training, 'image')}, ${count(images.labeled)} of them labeled. Ranges are 95 % intervals.</p>
+<p class="quiet">Measured on ${origin}; trained on ${counted(images.training, 'image')}, ${count(images.labeled)} of them labeled. Ranges are 95\u00a0% intervals.</p>
 ${baseline === null && data.missing.baseline !== undefined ? missing(data, 'baseline') : null}`;
 }
 

@@ -22,5 +22,6 @@ export function html(parts: TemplateStringsArray, ...contents: readonly Content[
   return new Markup(parts.map((part, i) => part + (i < contents.length ? textOf(contents[i]) : '')).join(''));
 }
 
-/** A name that others chose, kept apart from the direction of the text around it. */
-export const name = (text: string): Markup => html`<bdi>${text}</bdi>`;
+/** A name that others chose, kept apart from the direction of the text around it; a long one is readable where it is cut. */
+export const name = (text: string): Markup =>
+  [...text].length > 16 ? html`<bdi title="${text}">${text}</bdi>` : html`<bdi>${text}</bdi>`;

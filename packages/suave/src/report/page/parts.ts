@@ -16,7 +16,7 @@ export function missing(data: ReportData, part: ReportPart): Markup {
 
 /** A table whose first column heads its rows. @param caption  said to screen readers */
 export function table(caption: string, columns: readonly Content[], rows: readonly (readonly Content[])[]): Markup {
-  return html`<table><caption class="unseen">${caption}</caption>
+  return html`<table class="numbers"><caption class="unseen">${caption}</caption>
 <thead><tr>${columns.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
 <tbody>${rows.map(
     ([head, ...cells]) =>
@@ -46,7 +46,7 @@ export function unfolding(summary: Content, content: Content, kind = ''): Markup
 export function thumbnail(image: Thumbnail, alt: string): Markup {
   return image.src === null
     ? html`<span class="gone" role="img" aria-label="${alt} (the file cannot be read)" title="${image.path}">gone</span>`
-    : html`<img class="thumb" src="${image.src}" alt="${alt}" title="${image.path}" loading="lazy" decoding="async">`;
+    : html`<img class="thumb" src="${image.src}" alt="${alt}" title="${image.path}" decoding="async">`;
 }
 
 /** Names with their values. */

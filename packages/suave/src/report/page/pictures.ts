@@ -1,6 +1,6 @@
 /** @file What can be looked at: use of the prototypes, augmented views, the map. */
 import type { MapData, PrototypeUse, ReportData, ViewSheet } from '../report-data.js';
-import { count, counted, number, percent } from './format.js';
+import { classesOf, count, counted, number, percent } from './format.js';
 import { html, type Markup, name } from './markup.js';
 import { chart, missing, scrolling, table } from './parts.js';
 
@@ -49,9 +49,9 @@ export function map(data: ReportData): Markup {
   if (data.map === null) return missing(data, 'map');
   const { points, images, features, prototypes: marks, predicted, names, labels } = data.map;
   const wrong = wrongOnMap(data.map);
-  return html`<p>${counted(points.length, 'image')}${images > points.length ? ` of ${count(images)}` : ''} by their ${features}, brought to two dimensions by UMAP: neighbors stay neighbors, distances between groups mean little.${marks.length > 0 ? ` Stars are ${data.map.prototypesAreClasses ? "the classes' prototypes" : 'prototypes'}.` : ''}</p>
+  return html`<p>${counted(points.length, 'image')}${images > points.length ? ` of ${count(images)}` : ''} by their ${features}, brought to two dimensions by UMAP: neighbors stay neighbors, distances between groups mean little.${marks.length > 0 ? ` Stars are ${data.map.prototypesAreClasses ? "the classes' prototypes" : 'prototypes'}.` : ''}<span class="needs-script"> Pointing at an image shows it; Ctrl and the wheel come closer.</span></p>
 <form class="controls needs-script" id="map-controls"><fieldset><legend>Color</legend>
-<label><input type="radio" name="map-color" value="truth"${checked(true)}> true class</label>
+<label><input type="radio" name="map-color" value="truth" checked> true class</label>
 ${
   predicted === null
     ? null
@@ -65,8 +65,6 @@ ${
 <details class="needs-script" id="map-table"><summary>Points as a table</summary></details>`;
 }
 
-const checked = (on: boolean): Markup => (on ? html` checked` : html``);
-
 /** Points whose class is known and not the predicted one; null where nothing is predicted. */
 function wrongOnMap({ labels, predicted }: MapData): number | null {
   return predicted === null ? null : labels.filter((label, i) => label >= 0 && label !== predicted[i]).length;
@@ -74,5 +72,5 @@ function wrongOnMap({ labels, predicted }: MapData): number | null {
 
 function summaryOf({ points, names, features }: MapData, wrong: number | null): string {
   const mistakes = wrong === null ? '' : `, ${count(wrong)} of them given a wrong class`;
-  return `Map of ${counted(points.length, 'image')} of ${counted(names.length, 'class').replace(/classs$/, 'classes')} by ${features}${mistakes}.`;
+  return `Map of ${counted(points.length, 'image')} of ${classesOf(names.length)} by ${features}${mistakes}.`;
 }

@@ -18,7 +18,7 @@ export function trainingCurves(data: ReportData): Markup {
           ({ name: stage, images }, i) =>
             html`${i === 0 ? 'Stages: ' : ', '}${name(stage)} from ${i === 0 ? 'the start' : `${count(images)} images`}`,
         )}.</p>`;
-  return html`<p>Over the training images seen. Pointing at one chart reads all of them at the same place; a name below a chart hides its curve.</p>
+  return html`<p>Over the training images seen.<span class="needs-script"> Pointing at one chart reads all of them at the same place; a name below a chart hides its curve.</span></p>
 ${stages}<div class="charts">${data.curves.map((group, i) =>
     groups.includes(group) ? groupChart(group, i) : null,
   )}</div>`;
@@ -27,9 +27,9 @@ ${stages}<div class="charts">${data.curves.map((group, i) =>
 function groupChart(group: CurveGroup, index: number): Markup {
   const curves = group.curves.filter((curve) => curve.points.length > 0);
   const course = curves.map((curve) => `${curve.name} ${courseOf(curve, group.unit)}`).join('; ');
-  const scale = group.logarithmic ? ', logarithmic' : '';
   const unit = { fraction: '%', nats: 'nats', rate: '', number: '' }[group.unit];
-  return html`<figure class="card"><h3>${group.title} <small>${unit}${scale}</small></h3>
+  const scale = [unit, group.logarithmic ? 'logarithmic' : ''].filter((each) => each !== '').join(', ');
+  return html`<figure class="card"><h3>${group.title} <small>${scale}</small></h3>
 ${chart(`curves-${index}`, `${group.title} over images seen: ${course}.`, pointsTable(group.title, curves, group.unit))}
 <ul class="legend" aria-label="Curves of ${group.title}">${group.curves.map((curve, i) =>
     curve.points.length === 0

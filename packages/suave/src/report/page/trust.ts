@@ -25,7 +25,7 @@ export function calibration(data: ReportData): Markup {
   return html`<p>${inWords(data.calibration)}</p>
 <dl class="tiles small"><div class="tile"><dt>Calibration error (ECE)</dt><dd><strong id="ece">${percent(ece, 2)}</strong> <span>${percent(eceBefore, 2)} before fitting</span></dd></div>
 <div class="tile"><dt>Temperature</dt><dd><strong id="temperature">${number(temperature)}</strong> <span>${number(trainingTemperature)} in training</span></dd></div></dl>
-<figure class="card"><h3>Reliability <small>right answers by confidence; on the dashed line, probabilities mean what they say</small></h3>${chart(
+<figure class="card"><h3>Reliability <small>right answers by confidence, below them the images; on the dashed line, probabilities mean what they say</small></h3>${chart(
     'reliability',
     `Reliability diagram: the expected calibration error is ${percent(ece, 2)} over ${bins.length} bins.`,
     table(
