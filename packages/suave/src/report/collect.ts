@@ -113,7 +113,8 @@ async function measured(
   const classes = classNamesOf(metadata ?? { classes: null }, splits);
   const none = (why: string) => ({ parts: unmeasured(why), notes: [], classes });
   if (metadata === null) return none('The run has no checkpoint yet.');
-  if (request.heldOut === null) return none(noHoldOut);
+  const hasNone = request.heldOut === undefined && data === null && splits?.val.length === 0;
+  if (request.heldOut === null || hasNone) return none(noHoldOut);
   let heldOut: HeldOut | null = null;
   try {
     heldOut = request.heldOut ?? (await openHeldOut(metadata, splits, { ...request, data }));

@@ -1,5 +1,5 @@
 /** @file Measures a classifier on held-out images: all that its scores tell, and how it compares with its baseline. */
-import type { Tensor } from '@suave/torch';
+import { keep, scope, type Tensor } from '@suave/torch';
 import type { HeldOut } from '../evaluation/held-out.js';
 import { Classifier } from '../evaluation/index.js';
 import { allIndices, scoreImages } from '../evaluation/scoring.js';
@@ -43,7 +43,7 @@ export async function measureClassifier(heldOut: HeldOut, options: MeasureOption
       },
     );
     owned.push(outputs);
-    const scores = outputs.narrow(1, 0, classes.length).contiguous();
+    const scores = scope(() => keep(outputs.narrow(1, 0, classes.length).contiguous()));
     owned.push(scores);
     const table: ScoreTable = { scores: scores.data() as Float32Array, numClasses: classes.length, labels };
     const calibration = calibrate(scores, table, classifier);

@@ -1,5 +1,5 @@
 /** @file Measures a network without classes (SwAV, DINO) on held-out images: which clusters they fall to, and their map. */
-import type { Tensor } from '@suave/torch';
+import { keep, scope, type Tensor } from '@suave/torch';
 import type { HeldOut } from '../evaluation/held-out.js';
 import { FeatureExtractor } from '../evaluation/index.js';
 import { allIndices, scoreImages } from '../evaluation/scoring.js';
@@ -27,7 +27,7 @@ export async function measureClusters(heldOut: HeldOut, options: MeasureOptions)
   let scores: Tensor | null = null;
   try {
     if (prototypes !== null) {
-      const weights = prototypes.transpose(0, 1).to({ device });
+      const weights = scope(() => keep(prototypes.transpose(0, 1).to({ device })));
       scores = await scoreImages(
         (batchImages) => extractor.bottleneck(batchImages).matmul(weights),
         images,
