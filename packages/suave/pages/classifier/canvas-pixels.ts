@@ -32,7 +32,8 @@ export async function decodeByBrowser({ kind, height, width, pieces }: PlainImag
   const file = new Blob([...pieces] as BlobPart[], { type: `image/${kind}` });
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    // The picture is opaque now. Asked not to multiply by alpha, Chromium would divide by what a lossless WebP still stores as alpha.
+    bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'premultiply' });
   } catch {
     throw damaged();
   }

@@ -68,13 +68,13 @@ export function renderPage(model: PageModel): string {
 <noscript><p class="problem">This page needs JavaScript: the network runs inside it.</p></noscript>
 <p id="problem" class="problem" role="alert" hidden></p>
 <section id="drop" class="drop" aria-label="Give pictures">
-<p class="invitation">Drop pictures here</p>
+<p class="invitation mouse">Drop pictures here</p>
 <p class="buttons">
 <button id="choose" type="button" class="main">Choose pictures</button>
 <button id="camera" type="button">Use the camera</button>
 <input id="files" type="file" accept="image/jpeg,image/png,image/webp" multiple hidden>
 </p>
-<p class="hint">or paste one. JPEG, PNG or WebP.</p>
+<p class="hint"><span class="mouse">or paste one. </span>JPEG, PNG or WebP.</p>
 <p id="camera-problem" class="hint alarm" role="alert" hidden></p>
 <div id="loading" class="loading">
 <progress id="progress" max="1" value="0" aria-labelledby="loading-text"></progress>
@@ -86,15 +86,15 @@ Nothing is uploaded. Pictures stay on this device, and this page is not allowed 
 <section id="camera-view" class="camera" aria-label="Camera" hidden>
 <div class="viewfinder"><video id="video" muted playsinline aria-label="Picture of the camera"></video><span id="frame" aria-hidden="true"></span></div>
 <div id="live" class="live">
+<p id="live-note" class="note"></p>
 <p class="buttons">
 <button id="keep" type="button">Keep this picture</button>
 <button id="stop" type="button">Stop the camera</button>
 </p>
-<p id="live-note" class="note"></p>
 </div>
 </section>
 <section id="controls" class="controls" aria-label="Confidence">
-<label for="threshold">Answer from <output id="threshold-value" for="threshold">50 %</output> on, else “Not sure”</label>
+<label for="threshold">Say “Not sure” below <output id="threshold-value" for="threshold">50 %</output></label>
 <input id="threshold" type="range" min="0" max="100" value="50">
 </section>
 <section id="results-section" aria-labelledby="results-title" hidden>
