@@ -50,6 +50,17 @@ napi_value readBytes(Call& call) {
   return nullptr;
 }
 
+/** `writeBytes(tensor, bytes)`: the content becomes `bytes`, in place and without other memory; waits for the device. */
+napi_value writeBytes(Call& call) {
+  const at::Tensor target = call.tensor(0).detach();
+  const Bytes bytes = bytesOf(call, 1);
+  if (target.nbytes() != bytes.length) throw ArgumentError("writeBytes: the buffer has another size than the tensor");
+  if (bytes.length == 0) return nullptr;
+  const at::NoGradGuard noGrad;
+  target.copy_(at::from_blob(bytes.data, target.sizes(), at::TensorOptions().dtype(target.scalar_type())));
+  return nullptr;
+}
+
 /** `item(tensor) → number | boolean`; waits for the device. */
 napi_value item(Call& call) {
   const at::Tensor& tensor = call.tensor(0);
@@ -84,7 +95,8 @@ napi_value alias(Call& call) { return call.adopt(call.tensor(0)); }
 }  // namespace
 
 Exports tensorExports() {
-  return {{"fromBytes", guarded<fromBytes>}, {"readBytes", guarded<readBytes>},   {"item", guarded<item>},
+  return {{"fromBytes", guarded<fromBytes>}, {"readBytes", guarded<readBytes>},   {"writeBytes", guarded<writeBytes>},
+          {"item", guarded<item>},
           {"shape", guarded<shape>},         {"strides", guarded<strides>},       {"numel", guarded<numel>},
           {"rank", guarded<rank>},           {"dtype", guarded<dtype>},           {"device", guarded<device>},
           {"itemSize", guarded<itemSize>},   {"isContiguous", guarded<isContiguous>}, {"sameTensor", guarded<sameTensor>},

@@ -22,6 +22,7 @@ export interface Native {
 
   fromBytes(bytes: Uint8Array, shape: readonly number[], dtype: string, device?: string): Handle;
   readBytes(tensor: Handle, into: Uint8Array): void;
+  writeBytes(tensor: Handle, from: Uint8Array): void;
   item(tensor: Handle): number;
   shape(tensor: Handle): number[];
   strides(tensor: Handle): number[];

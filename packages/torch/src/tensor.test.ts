@@ -27,8 +27,25 @@ describe('creation and reading back', () => {
       expect(Array.from(x.data() as ArrayLike<number | bigint>, Number)).toEqual([0, 1, 2, 100]);
       const again = torch.fromBytes(x.bytes(), [4], { dtype });
       expect(torch.equal(x, again)).toBe(true);
+      expect(torch.equal(x, torch.zeros([4], { dtype }).setBytes_(x.bytes()))).toBe(true);
     },
   );
+
+  it('takes bytes in place, into a part of another tensor too, outside autograd and without a tensor more', () => {
+    const x = torch.zeros([2, 3], { dtype: 'uint8' });
+    const column = x.at('...', 1);
+    const { count } = torch.liveTensors();
+    expect(column.setBytes_(Uint8Array.of(7, 9))).toBe(column);
+    expect(torch.liveTensors().count).toBe(count);
+    expect(x.toArray()).toEqual([
+      [0, 7, 0],
+      [0, 9, 0],
+    ]);
+    const leaf = torch.zeros([1], { requiresGrad: true });
+    expect(leaf.setBytes_(new Uint8Array(Float32Array.of(2).buffer)).item()).toBe(2);
+    expect(() => x.setBytes_(new Uint8Array(5))).toThrow(/another size than the tensor/);
+    expect(torch.zeros([0]).setBytes_(new Uint8Array(0)).numel).toBe(0);
+  });
 
   it('keeps int64 beyond 2^53 exact through BigInt64Array', () => {
     const big = 2n ** 60n + 1n;

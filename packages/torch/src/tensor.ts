@@ -169,6 +169,17 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return bytes;
   }
 
+  /**
+   * Replaces the content by raw little-endian bytes in row-major order, in place, outside autograd and without taking memory:
+   * the counterpart of `bytes()`. Waits for the device.
+   * @param bytes  as many as the tensor has
+   * @throws TorchError when there are more or fewer
+   */
+  setBytes_(bytes: Uint8Array): this {
+    native.writeBytes(this.handle, bytes);
+    return this;
+  }
+
   /** The content as nested arrays of numbers (int64 beyond 2^53 is rounded, bool gives booleans). Waits for the device. */
   toArray(): NestedArray {
     const data = this.data() as ArrayLike<number | bigint>;

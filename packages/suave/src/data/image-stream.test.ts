@@ -217,14 +217,6 @@ describe('a stream of images', () => {
       if (batch % 10 === 0) {
         globalThis.gc?.();
         resident.push(process.memoryUsage().rss / 2 ** 20);
-        const st = readFileSync('/proc/self/status', 'utf8');
-        const g = (k: string) => Math.round(Number(new RegExp(`${k}:\\s+(\\d+)`).exec(st)![1]) / 1024);
-        const m = process.memoryUsage();
-        writeFileSync(
-          '/tmp/memo/log',
-          `${batch}:${g('VmRSS')}=a${g('RssAnon')}+f${g('RssFile')}+s${g('RssShmem')} heap${m.heapTotal >> 20} ext${m.external >> 20}; ${batch === 220 ? '\n' : ''}`,
-          { flag: 'a' },
-        );
       }
     }
     reader.close();

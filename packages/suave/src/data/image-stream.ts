@@ -2,7 +2,7 @@
  * @file Images that are decoded anew each time a batch needs them: decode workers fill shared memory some batches ahead, without the
  * main thread, and a reader holds the pixels of one batch at a time.
  */
-import { empty, fromTypedArray, keep, noGrad, scope, type Tensor } from '@suave/torch';
+import { empty, keep, scope, type Tensor } from '@suave/torch';
 import { DataError } from '../errors.js';
 import type { CacheEntry } from './cache-file.js';
 import type { DecodeOptions } from './decode.js';
@@ -206,7 +206,8 @@ class StreamReader implements PixelReader {
       this.#pixels?.dispose();
       this.#pixels = keep(empty([withReserve(numBytes)], { dtype: 'uint8' }));
     }
-    copyBytes(this.#pixels, new Uint8Array(memory, 0, numBytes));
+    const pixels = this.#pixels;
+    scope(() => void pixels.narrow(0, 0, numBytes).setBytes_(new Uint8Array(memory, 0, numBytes)));
     images.forEach((image, i) => {
       this.#offsets[image] = places[i].offset;
     });
@@ -226,24 +227,6 @@ class StreamReader implements PixelReader {
 /** So many bytes and a quarter more, in whole MiB: batches differ, and memory that fits most of them is taken once. */
 function withReserve(numBytes: number): number {
   return Math.ceil((1.25 * numBytes) / 2 ** 20) * 2 ** 20;
-}
-
-/**
- * Bytes that are copied at once. Few, since each is a tensor for a moment, and malloc does not always reuse the aligned memory of a
- * tensor for the next one of that size: with MiBs, the heap grew by them every batch until the next garbage collection.
- */
-const chunkBytes = 2 ** 17;
-
-/** Copies bytes to the beginning of a tensor without taking new memory for all of them. */
-function copyBytes(target: Tensor, bytes: Uint8Array): void {
-  for (let start = 0; start < bytes.length; start += chunkBytes) {
-    const chunk = bytes.subarray(start, start + chunkBytes);
-    noGrad(() =>
-      scope(() => {
-        target.narrow(0, start, chunk.length).copy_(fromTypedArray(chunk, [chunk.length]));
-      }),
-    );
-  }
 }
 
 function unreadable(file: string, reason: string): DataError {
