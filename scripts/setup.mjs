@@ -13,6 +13,7 @@ import { BuildError, buildAll } from '../packages/torch/scripts/build-native.mjs
 import { alone } from './lib/lock.mjs';
 import { ensureNpmPackages } from './lib/npm-packages.mjs';
 import { ask, root, SetupError, say } from './lib/process.mjs';
+import { ensurePythonReaders } from './lib/python-readers.mjs';
 import { ensureSystemPackages } from './lib/system-packages.mjs';
 import { ensureTypeScript } from './lib/typescript.mjs';
 
@@ -26,7 +27,13 @@ const roles = ['start', 'test', 'bench'];
 export function setUp(role) {
   const began = performance.now();
   const system = ensureSystemPackages(role);
-  const steps = [ensureNpmPackages, () => buildAll({ libtorch: system.libtorch, log: say }), ensureTypeScript];
+  const readers = role === 'test' ? [ensurePythonReaders] : [];
+  const steps = [
+    ensureNpmPackages,
+    () => buildAll({ libtorch: system.libtorch, log: say }),
+    ensureTypeScript,
+    ...readers,
+  ];
   const didWork = alone(() => steps.map((step) => step()));
   if (!system.didWork && !didWork.includes(true)) return;
 
