@@ -29,7 +29,7 @@ export function inlineScript(source: string): string {
 }
 
 /** Pages whose browser code lies in `pages/NAME/main.ts`, bundled when the package is built. */
-export type PageName = 'report' | 'classifier';
+export type PageName = 'report' | 'classifier' | 'map';
 
 /** A file of a bundled page. @throws Error where the package was not built */
 function bundled(name: string): string {

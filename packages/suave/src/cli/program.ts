@@ -15,6 +15,7 @@ import { addReportCommand } from './report.js';
 import { addReproduceCommand } from './reproduce.js';
 import { addSearchCommand } from './search.js';
 import { addTrainCommand } from './train.js';
+import { addUmapCommand } from './umap.js';
 
 const examples = `Examples:
   suave demo                                      a small image set, trained on in minutes: the whole product
@@ -42,6 +43,7 @@ export function createProgram(): Command {
   addEvaluateCommand(program);
   addPredictCommand(program);
   addExportCommand(program);
+  addUmapCommand(program);
   addEmbedCommand(program);
   addSearchCommand(program);
   addImportCommand(program);

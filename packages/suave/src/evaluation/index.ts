@@ -9,6 +9,7 @@ export {
   embed,
   embedImages,
   listImages,
+  nothingReadable,
   type SearchMatch,
   type SearchOptions,
   type SearchReport,
