@@ -191,7 +191,7 @@ describe('writeReport', () => {
     const { temperature, ece } = data.calibration!;
     expect(readCalibration(paths.calibration)).toEqual({ temperature, ece, images: 60, coverage: data.coverage });
     expect(readdirSync(run).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-    await expect(writeReport({ run, out: file, ...workless })).rejects.toThrow(/got one that exists/);
+    await expect(writeReport({ run, out: file, ...workless })).rejects.toThrow(/got something that exists/);
     await expect(writeReport({ run, out: join(root, 'no', 'a.html'), ...workless })).rejects.toThrow(/Create it/);
   });
 

@@ -51,12 +51,11 @@ export async function writeReport(request: WriteReportRequest): Promise<WrittenR
 
 /** Says before the work whether the file can be written. */
 function checkFile(file: string, isAsked: boolean): void {
-  const where = isAsked ? `--out ${file}` : file;
-  const refuse = (expected: string): never => {
-    throw new UsageError(`suave report ${where}: ${expected}`, { code: 'OUT_EXISTS' });
+  const refuse = (why: string): never => {
+    throw new UsageError(isAsked ? `suave report --out ${file}: ${why}` : `${file}: ${why}`, { code: 'OUT_EXISTS' });
   };
-  if (isFolder(file)) refuse('expected a file, got a folder. Choose another name.');
-  if (isAsked && existsSync(file)) refuse('expected a new file, got one that exists. Choose another name.');
+  if (!isAsked && isFolder(file)) refuse('expected the file of the report, got a folder. Move it away.');
+  if (isAsked && existsSync(file)) refuse('expected a new file, got something that exists. Choose another name.');
   if (isAsked && !isFolder(dirname(resolve(file)))) refuse('expected a folder to write into, found none. Create it.');
 }
 

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { LoadedData } from '../data/index.js';
 import type { Config } from '../recipes/index.js';
 import { type HeldOut, writeReport } from '../report/index.js';
-import { runPaths } from '../runs/index.js';
+import { isFolder, runPaths } from '../runs/index.js';
 import { shortPath } from '../text.js';
 import type { TrainingEvents } from './events.js';
 import type { RunResult } from './run.js';
@@ -40,7 +40,7 @@ export async function writeReports(
   const heldOut = heldOutOf(data);
   const write = async (result: RunResult, isStale: boolean): Promise<string | null> => {
     const { report } = runPaths(result.run);
-    if (!isStale && existsSync(report)) return report;
+    if (!isStale && existsSync(report) && !isFolder(report)) return report;
     try {
       await writeReport({
         run: result.run,
