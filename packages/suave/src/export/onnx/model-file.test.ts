@@ -1,3 +1,4 @@
+import { tensor } from '@suave/torch';
 import { describe, expect, test } from 'vitest';
 import {
   decodeOnnxModel,
@@ -44,6 +45,25 @@ describe('GraphBuilder', () => {
       ['float32(2,0.5)', [2]],
       ['float32(1,-1)', [2]],
     ]);
+  });
+
+  test('stores a shared weight once, under its first key; a strided one row by row; as many rows as are wanted', () => {
+    const strided = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]).transpose(0, 1);
+    const state = new Map([
+      ['first', strided],
+      ['second', strided],
+    ]);
+    const graph = new GraphBuilder(state);
+    expect(graph.weight(strided, 2)).toBe('first');
+    expect(graph.weight(state.get('second')!, 2)).toBe('first');
+    const { initializer } = graph.finish('weights', 'first', 'logits', 'float32', [2, 2]);
+    expect(initializer.map((each) => [each.name, each.dims, [...floatsOf(each)]])).toEqual([
+      ['first', [2, 2], [1, 4, 2, 5]],
+    ]);
+    strided.dispose();
   });
 
   test('refuses tensors that are not in the state dict', () => {
