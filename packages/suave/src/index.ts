@@ -45,6 +45,15 @@ export {
   validateConfig,
 } from './recipes/index.js';
 export {
+  collectReport,
+  type ReportData,
+  type ReportRequest,
+  renderReport,
+  type WriteReportRequest,
+  type WrittenReport,
+  writeReport,
+} from './report/index.js';
+export {
   type CheckpointMetadata,
   type MetricsRecord,
   RunError,
