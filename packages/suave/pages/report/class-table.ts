@@ -48,8 +48,7 @@ function startFilter(rows: readonly HTMLTableRowElement[]): void {
       row.hidden = !(row.cells[0].dataset.value ?? '').toLocaleLowerCase().includes(wanted);
       if (!row.hidden) shown++;
     }
-    found.value =
-      shown === rows.length ? `${count(shown)} classes` : `${count(shown)} of ${count(rows.length)} classes`;
+    found.value = shown === rows.length ? classesOf(shown) : `${count(shown)} of ${classesOf(rows.length)}`;
   });
 }
 

@@ -1,8 +1,7 @@
 /** @file Curves of training: the same pointer in all of them, names that hide their curve, lines where stages begin. */
-import { connect } from 'echarts/core';
 import { compact, inUnit } from '../../src/report/page/format.js';
 import type { CurveGroup } from '../../src/report/report-data.js';
-import { axis, draw, note, plain, tooltip } from './chart.js';
+import { axis, type Drawing, draw, note, plain, tooltip } from './chart.js';
 import { data, make } from './data.js';
 import type { Theme } from './theme.js';
 
@@ -15,14 +14,33 @@ interface Pointed {
 
 /** Draws all groups. */
 export function drawCurves(): void {
-  data.curves.forEach((group, i) => {
+  const drawings = data.curves.flatMap((group, i) => {
     const hidden = new Set<number>();
     const drawing = draw(`curves-${i}`, (colors) => curvesOption(group, hidden, colors));
-    if (drawing === null) return;
-    drawing.chart.group = 'curves';
+    if (drawing === null) return [];
     addToggles(drawing.element, hidden, drawing.redraw);
+    return [drawing];
   });
-  connect('curves');
+  for (const drawing of drawings) pointAlike(drawing, drawings);
+}
+
+/** Shows in all charts what lies at the place that the pointer has in one of them. */
+function pointAlike({ chart }: Drawing, drawings: readonly Drawing[]): void {
+  const others = drawings.map((drawing) => drawing.chart).filter((other) => other !== chart);
+  chart.getZr().on('mousemove', ({ offsetX, offsetY }) => {
+    if (!chart.containPixel('grid', [offsetX, offsetY])) return;
+    const images = chart.convertFromPixel({ xAxisIndex: 0 }, offsetX) as number;
+    for (const other of others) {
+      const x = other.convertToPixel({ xAxisIndex: 0 }, images) as number;
+      other.dispatchAction({ type: 'showTip', x, y: other.getHeight() / 2 });
+    }
+  });
+  chart.getZr().on('globalout', () => {
+    for (const other of others) {
+      other.dispatchAction({ type: 'hideTip' });
+      other.dispatchAction({ type: 'updateAxisPointer', currTrigger: 'leave' });
+    }
+  });
 }
 
 function curvesOption(group: CurveGroup, hidden: ReadonlySet<number>, colors: Theme) {
@@ -46,6 +64,7 @@ function curvesOption(group: CurveGroup, hidden: ReadonlySet<number>, colors: Th
           },
         ],
   );
+  const highest = Math.max(...group.curves.flatMap(({ points }) => points.map(([, value]) => value)));
   const last = Math.max(...data.curves.flatMap(({ curves }) => curves.map(({ points }) => points.at(-1)?.[0] ?? 0)));
   return {
     grid: { ...plain, left: 52, right: 16, top: starts.length > 0 ? 24 : 10, bottom: 26 },
@@ -63,6 +82,7 @@ function curvesOption(group: CurveGroup, hidden: ReadonlySet<number>, colors: Th
       scale: unit !== 'fraction',
       axisLine: { show: false },
       splitNumber: 4,
+      ...(unit === 'fraction' && highest > 0.8 ? { min: 0, max: 1, interval: 0.25 } : {}),
       axisLabel: {
         ...axis(colors).axisLabel,
         formatter: (value: number) =>

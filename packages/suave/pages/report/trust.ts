@@ -35,8 +35,8 @@ export function drawReliability(): void {
     const category = (gridIndex: number) => ({ type: 'category', gridIndex, show: false, data: labels });
     return {
       grid: [
-        { ...plain, left: 48, right: 14, top: 10, height: '62%' },
-        { ...plain, left: 48, right: 14, bottom: 26, height: '18%' },
+        { ...plain, left: 48, right: 24, top: 10, height: '62%' },
+        { ...plain, left: 48, right: 24, bottom: 26, height: '18%' },
       ],
       xAxis: [x(0, false), x(1, true), category(0), category(1)],
       yAxis: [

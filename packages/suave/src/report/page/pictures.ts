@@ -1,6 +1,6 @@
 /** @file What can be looked at: use of the prototypes, augmented views, the map. */
 import type { MapData, PrototypeUse, ReportData, ViewSheet } from '../report-data.js';
-import { classesOf, count, counted, number, percent } from './format.js';
+import { classesOf, compact, count, counted, percent } from './format.js';
 import { html, type Markup, name } from './markup.js';
 import { chart, missing, scrolling, table } from './parts.js';
 
@@ -17,7 +17,7 @@ export function prototypes(data: ReportData): Markup {
   const ranked = use.wins.map((wins, i) => ({ wins, i })).sort((a, b) => b.wins - a.wins);
   const images = use.wins.reduce((sum, wins) => sum + wins, 0);
   const unused = use.wins.filter((wins) => wins === 0).length;
-  return html`<p><b id="effective">${number(use.effective)}</b> of ${count(use.wins.length)} prototypes are in effective use${unused > 0 ? `; ${count(unused)} win no image` : ''}.</p>
+  return html`<p><b id="effective">${compact(use.effective)}</b> of ${count(use.wins.length)} prototypes are in effective use${unused > 0 ? `; ${count(unused)} win no image` : ''}.</p>
 <figure class="card"><h3>Images by prototype <small>${use.wins.length > 60 ? 'the most used first' : 'in their order'}</small></h3>${chart(
     'prototypes-chart',
     `Images by prototype: the most used, ${prototypeName(use, ranked[0]?.i ?? 0)}, wins ${counted(ranked[0]?.wins ?? 0, 'image')} of ${count(images)}; ${unused} win none.`,

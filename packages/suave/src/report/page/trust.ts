@@ -47,19 +47,24 @@ function inWords({ bins }: Calibration): string {
   const mean = (of: 'confidence' | 'accuracy') =>
     bins.reduce((sum, bin) => sum + (bin[of] ?? 0) * bin.images, 0) / Math.max(1, images);
   const [confidence, accuracy] = [mean('confidence'), mean('accuracy')];
+  const chance = 1.96 * Math.sqrt((accuracy * (1 - accuracy)) / Math.max(1, images));
   const verdict =
-    Math.abs(confidence - accuracy) < 0.01
-      ? 'On average the probabilities are as high as they should be'
+    Math.abs(confidence - accuracy) <= chance
+      ? 'On average the probabilities are as high as they should be, as far as these images can tell'
       : confidence > accuracy
         ? 'On average the network is surer than it should be'
         : 'On average the network is less sure than it could be';
   return `${verdict}: mean confidence ${percent(confidence)}, right answers ${percent(accuracy)}.`;
 }
 
-/** The point that is chosen at first: the smallest threshold with 95 % right, else the one in the middle. */
+/** The point that is chosen at first: the smallest threshold with 95 % right, unless it answers few; then one that answers 80 %. */
 export function startOf(points: readonly CoveragePoint[]): number {
-  const first = points.findIndex((point) => point.accuracy !== null && point.accuracy >= 0.95 && point.coverage > 0);
-  return first === -1 ? Math.floor(points.length / 2) : first;
+  const sure = points.findIndex(({ accuracy }) => accuracy !== null && accuracy >= 0.95);
+  if (sure !== -1 && points[sure].coverage >= 0.2) return sure;
+  return Math.max(
+    0,
+    points.findLastIndex((point) => point.coverage >= 0.8),
+  );
 }
 
 /** Coverage and accuracy by threshold, with a slider. */
