@@ -21,13 +21,13 @@ import {
   createSupportSampler,
   type LoadedData,
   type PixelReader,
-  type PixelWindow,
   type SampledBatch,
   type Sampler,
   type SupportSampler,
 } from '../data/index.js';
 import { type Batch, supportLabels } from '../methods/index.js';
 import type { Config, LabeledStage, PawsStage, Stage, UnlabeledStage, ViewConfig } from '../recipes/index.js';
+import { endsOf, numbered, type SeenView, type ViewBlock } from './seen-views.js';
 
 /** Batches of one stage. */
 export interface StageBatches {
@@ -47,23 +47,6 @@ export interface StageBatches {
   lookAtFirst<T>(count: number, use: (blocks: ViewBlock[]) => T): Promise<T>;
   /** Lets go of images; the batches are of no use afterwards. */
   close(): void;
-}
-
-/** Views of the images of one stream, for looking at. */
-export interface ViewBlock {
-  readonly stream: Stream;
-  /** The images, as indices into the window. */
-  readonly indices: Int32Array;
-  readonly window: PixelWindow;
-  readonly views: readonly SeenView[];
-}
-
-/** One view of each image of a block. */
-export interface SeenView {
-  readonly name: string;
-  /** [n, 3, size, size], normalized. */
-  readonly images: Tensor;
-  readonly normalization: Normalization;
 }
 
 type Stream = 'labeled' | 'unlabeled';
@@ -108,16 +91,6 @@ export function createBatches(config: Config, index: number, data: LoadedData): 
     },
     close: () => reader.close(),
   };
-}
-
-/** The first and the last rows of a batch, `count` together; row i still mirrors row n − 1 − i. */
-function endsOf(sampled: SampledBatch, count: number): SampledBatch {
-  const half = Math.floor(count / 2);
-  const rows = sampled.indices.length;
-  const choose = (values: Int32Array): Int32Array =>
-    rows <= count ? values : Int32Array.from([...values.subarray(0, half), ...values.subarray(rows - half)]);
-  const { indices, epochs, repeats } = sampled;
-  return { ...sampled, indices: choose(indices), epochs: choose(epochs), repeats: choose(repeats) };
 }
 
 function learnsFromLabels(stage: Stage): stage is LabeledStage {
@@ -308,15 +281,4 @@ class UnlabeledBatches extends StreamBatches {
     const classes = Int32Array.from(sampled.indices, (image) => this.data.hiddenLabels[image]);
     return fromTypedArray(classes, [classes.length]).to({ dtype: 'int64', device: this.config.device });
   }
-}
-
-/** Views of the same name get numbers. */
-function numbered(views: readonly SeenView[]): SeenView[] {
-  const counts = new Map<string, number>();
-  return views.map((view) => {
-    if (views.filter(({ name }) => name === view.name).length === 1) return view;
-    const number = (counts.get(view.name) ?? 0) + 1;
-    counts.set(view.name, number);
-    return { ...view, name: `${view.name} ${number}` };
-  });
 }

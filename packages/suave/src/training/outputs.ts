@@ -51,8 +51,8 @@ export class RunOutputs {
   #header(stage: string): SummaryValue[] {
     const yaml = readFileSync(this.#paths.config, 'utf8').replace(/^/gm, '    '); // indented text is code in Markdown
     const sheet = join(this.#paths.views, `${stage}.png`);
-    const images = existsSync(sheet) ? [imageSummary('views', readFileSync(sheet))] : [];
-    return [textSummary('config', yaml), ...images];
+    const image = existsSync(sheet) ? imageSummary('views', readFileSync(sheet)) : null;
+    return [textSummary('config', yaml), ...(image === null ? [] : [image])];
   }
 
   /** Takes a record that was just appended to `metrics.jsonl`. */

@@ -1,76 +1,14 @@
 /** @file Runs one stage: steps, log, validation, checkpoints, interruption. Knows no method by name. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { noGrad, type optim, scope, type Tensor } from '@suave/torch';
+import { noGrad, scope, type Tensor } from '@suave/torch';
 import { type Score, scoreOf } from '../evaluation/metrics.js';
-import type { Batch, Method, Progress } from '../methods/index.js';
-import type { CheckpointScore, MetricsRecord, MetricsWriter, RunPaths } from '../runs/index.js';
+import type { Progress } from '../methods/index.js';
+import type { CheckpointScore, MetricsRecord } from '../runs/index.js';
 import { type LoadedCheckpoint, writeCheckpoint } from './checkpoints.js';
-import type { CollapseDetector } from './collapse.js';
-import type { TrainingEvents } from './events.js';
 import { checkFinite, collapseFailure, type FailurePlace, lossFailure } from './failures.js';
 import { Meter, type MeterFailure } from './meter.js';
-import type { RunOutputs } from './outputs.js';
-import { type StepParts, trainStep } from './train-step.js';
-
-/** What a stage is made of. */
-export interface StageParts {
-  readonly name: string;
-  readonly index: number;
-  readonly numStages: number;
-  readonly epochs: number;
-  readonly stepsPerEpoch: number;
-  /** Images of a step that count as seen: unlabeled ones, labeled ones in supervised training. */
-  readonly imagesPerStep: number;
-  readonly method: Method;
-  readonly optimizer: optim.Optimizer;
-  readonly device: string;
-  readonly precision: StepParts['precision'];
-  /** Waits until the images of a step are there; called before the step. */
-  prepare(step: number): Promise<void>;
-  /** Batch t, a pure function of t; `monitored` tells whether metrics will be read. Called inside a scope. */
-  batch(step: number, monitored: boolean): Batch;
-  groupSettings: StepParts['groupSettings'];
-  torchSeed(step: number): number;
-  /** Lets a method that compares with labeled images look at them with the current weights; called at the end of an epoch. */
-  refreshClassifier(): Promise<void>;
-  /** Scores of the hold-out, [N, K] float32 on the CPU, kept; null where there is none or the method names no classes. */
-  validate: (() => Promise<Tensor>) | null;
-  readonly validationLabels: Int32Array;
-  /** Looks at the assignments at every line of the log; null where nobody does. */
-  readonly collapse: CollapseDetector | null;
-  /** Whether a collapse ends the run. */
-  readonly stopsAtCollapse: boolean;
-  readonly logEvery: number;
-  readonly checkpointSeconds: number;
-  /** The header of a checkpoint of this stage in the given state. */
-  describe(
-    state: StageState,
-    selection: 'last' | 'best on the hold-out' | 'end of a stage',
-  ): Parameters<typeof writeCheckpoint>[2];
-}
-
-/** Counters that a checkpoint stores beside the tensors. */
-export interface StageState {
-  step: number;
-  epoch: number;
-  /** Seconds of training of the whole run. */
-  seconds: number;
-  metricsLines: number;
-  meter: { names: string[]; steps: number };
-  score: CheckpointScore | null;
-  best: CheckpointScore | null;
-}
-
-/** Where a stage writes and whom it tells. */
-export interface StageSurroundings {
-  readonly paths: RunPaths;
-  readonly metrics: MetricsWriter;
-  /** Where records go besides. */
-  readonly outputs: RunOutputs;
-  readonly events: TrainingEvents;
-  /** Aborted when training should stop after the current step. */
-  readonly signal: AbortSignal | null;
-}
+import type { StageParts, StageState, StageSurroundings } from './stage-parts.js';
+import { trainStep } from './train-step.js';
 
 /** Trains one stage from its first step, or from a checkpoint. */
 export class StageTrainer {

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import type { Tensor } from '@suave/torch';
 import type { Normalization } from '../augment/index.js';
 import { writeFileAtomic } from '../runs/index.js';
-import type { StageBatches, ViewBlock } from './batches.js';
+import type { StageBatches } from './batches.js';
 import { drawGrid, type Picture, pictureOf } from './pictures.js';
+import type { ViewBlock } from './seen-views.js';
 
 /** What `<stage>.json` says of the picture beside it. */
 export interface ViewSheetLayout {

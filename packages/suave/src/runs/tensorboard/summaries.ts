@@ -23,13 +23,15 @@ export function scalarsOf({ stage: _stage, step: _step, ...numbers }: MetricsRec
     .map(([key, value]) => ({ tag: scalarTag(key), simpleValue: value ?? Number.NaN }));
 }
 
-/** A picture with transparency, as a file of PNG. */
-export function imageSummary(tag: string, png: Uint8Array): SummaryValue {
-  const header = new DataView(png.buffer, png.byteOffset, png.byteLength); // signature, then IHDR: width and height
-  return {
-    tag,
-    image: { height: header.getUint32(20), width: header.getUint32(16), colorspace: 4, encodedImageString: png },
-  };
+/** Bytes of a PNG up to the end of its first chunk, which tells the size. */
+const pngHeadBytes = 33;
+
+/** A picture with transparency, as a file of PNG; null where it is none. */
+export function imageSummary(tag: string, png: Uint8Array): SummaryValue | null {
+  const head = Buffer.from(png.subarray(0, pngHeadBytes));
+  if (head.length < pngHeadBytes || head.toString('latin1', 1, 4) !== 'PNG') return null;
+  const size = { height: head.readUInt32BE(20), width: head.readUInt32BE(16) };
+  return { tag, image: { ...size, colorspace: 4, encodedImageString: png } };
 }
 
 const stringType = 7; // DT_STRING
