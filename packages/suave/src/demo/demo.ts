@@ -114,7 +114,9 @@ function runFolder(out: string, seed: number, threads: number): string {
     const folder = join(out, attempt === 1 ? `run-${seed}` : `run-${seed}-${attempt}`);
     if (!holdsRun(folder)) return folder;
     const stored = existsSync(runPaths(folder).config) ? (readConfig(folder) as { threads?: unknown }) : {};
-    if (stored.threads === threads && !(isFinished(folder) && isFinished(runPaths(folder).baseline))) return folder;
+    const { baseline, report } = runPaths(folder);
+    const isDone = isFinished(folder) && isFinished(baseline) && existsSync(report);
+    if (stored.threads === threads && !isDone) return folder;
   }
 }
 

@@ -28,7 +28,7 @@ const limits = { points: 1000, prototypes: 100, thumbnails: 84 } as const;
 const smallest = 4;
 
 /** Passes of UMAP: a layout of so few points has settled by then. */
-const epochs = 250;
+const epochs = 200;
 
 /** Evenly spaced ones of the images in the order of their classes, so that every class has its share. */
 export function stratified(labels: Int32Array, count: number): Int32Array {
