@@ -2,7 +2,17 @@
  * @file An event file of one stage, a folder of its own: TensorBoard shows stages as runs, each with its own steps. `metrics.jsonl` is the
  * source: what a resumed stage finds is cut to the checkpoint, and numbers that are missing are taken from there.
  */
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { writeFileAtomic } from '../atomic-write.js';
@@ -34,7 +44,7 @@ export class EventWriter {
 
   /**
    * Continues the events in a folder. What is kept goes into a new file, because a TensorBoard that is running does not see that a
-   * file became shorter; the one before is removed afterwards.
+   * file became shorter. The one before is left empty, because it would wait forever for one that is gone; those before that are removed.
    */
   constructor({ folder, step, records, header }: EventFileOptions) {
     mkdirSync(folder, { recursive: true });
@@ -53,7 +63,10 @@ export class EventWriter {
     const content = Buffer.concat([...start, ...first, ...kept.map(({ bytes }) => bytes), ...missing]);
     writeFileAtomic(this.path, content);
     for (const name of readdirSync(folder)) {
-      if (namePattern.test(name) && join(folder, name) !== this.path) rmSync(join(folder, name), { force: true });
+      const other = join(folder, name);
+      if (!namePattern.test(name) || other === this.path) continue;
+      if (name === before.at(-1)) truncateSync(other);
+      else rmSync(other, { force: true });
     }
     this.#file = openSync(this.path, 'a');
   }
