@@ -7,9 +7,9 @@ import {
   lowerBatchNorm,
   lowerConvolution,
   lowerGlobalMean,
+  lowerLayer,
   lowerMaxPool,
   lowerRelu,
-  lowerSequence,
 } from './lower-layers.js';
 import { float } from './model.js';
 
@@ -31,7 +31,7 @@ function lowerResidualBlock(graph: GraphBuilder, block: BasicBlock | Bottleneck,
     residual = lowerBatchNorm(graph, norm, lowerConvolution(graph, convolution, residual));
     if (i < steps.length - 1) residual = lowerRelu(graph, residual);
   }
-  const shortcut = block.downsample === null ? x : lowerSequence(graph, block.downsample, x);
+  const shortcut = block.downsample === null ? x : lowerLayer(graph, block.downsample, x);
   return lowerRelu(graph, graph.op('Add', [residual, shortcut]));
 }
 

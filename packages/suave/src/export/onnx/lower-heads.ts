@@ -7,14 +7,7 @@ import type { PawsClassifier } from '../../methods/index.js';
 import { smallestProbability } from '../../methods/paws/soft-neighbours.js';
 import { type DinoHead, normalizedRows, type PawsModel, type SwavModel } from '../../models/index.js';
 import type { GraphBuilder, Value } from './graph-builder.js';
-import {
-  lowerBatchNorm,
-  lowerLayer,
-  lowerLinear,
-  lowerNormalizedRows,
-  lowerRelu,
-  lowerSequence,
-} from './lower-layers.js';
+import { lowerBatchNorm, lowerLayer, lowerLinear, lowerNormalizedRows, lowerRelu } from './lower-layers.js';
 import { float, int } from './model.js';
 import { OnnxError } from './onnx-error.js';
 
@@ -38,7 +31,7 @@ export function lowerDinoHead(
   features: Value,
   outputs: number,
 ): Value {
-  const bottleneck = mlp instanceof nn.Linear ? lowerLinear(graph, mlp, features) : lowerSequence(graph, mlp, features);
+  const bottleneck = lowerLayer(graph, mlp, features);
   const key = graph.keyOf(last_layer.weight_v).replace(/\.weight_v$/, '');
   const weight = scope(() =>
     graph.bake(`${key}.weight`, _weightNorm(last_layer.weight_v, last_layer.weight_g, { dim: 0 }), outputs),

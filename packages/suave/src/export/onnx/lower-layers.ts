@@ -5,6 +5,7 @@
 import { nn } from '@suave/torch';
 import type { GraphBuilder, Value } from './graph-builder.js';
 import { float, int, ints } from './model.js';
+import { OnnxError } from './onnx-error.js';
 
 /** What a layer is called in the graph: the key of its weight, without that. */
 function nameOf(graph: GraphBuilder, { weight }: { readonly weight: Parameters<GraphBuilder['keyOf']>[0] }): string {
@@ -88,19 +89,15 @@ export function lowerGlobalMean(graph: GraphBuilder, x: Value): Value {
   return graph.op('Flatten', [graph.op('GlobalAveragePool', [x])]);
 }
 
-/** A layer of a head by its class: Linear, batch norm or GELU. */
+/** A layer by its class: Linear, convolution, batch norm, GELU, or several of them one after the other. */
 export function lowerLayer(graph: GraphBuilder, layer: nn.Layer, x: Value): Value {
   if (layer instanceof nn.Linear) return lowerLinear(graph, layer, x);
-  if (layer instanceof nn.BatchNorm1d || layer instanceof nn.BatchNorm2d) return lowerBatchNorm(graph, layer, x);
   if (layer instanceof nn.Conv2d) return lowerConvolution(graph, layer, x);
+  if (layer instanceof nn.BatchNorm1d || layer instanceof nn.BatchNorm2d) return lowerBatchNorm(graph, layer, x);
   if (layer instanceof nn.GELU) return lowerGelu(graph, x);
-  if (layer instanceof nn.Sequential) return lowerSequence(graph, layer, x);
-  throw new TypeError(`lowerLayer: expected a layer of a head, got ${layer.constructor.name}. Say here what it is.`);
-}
-
-/** Layers one after the other. */
-export function lowerSequence(graph: GraphBuilder, layers: Iterable<nn.Layer>, x: Value): Value {
-  let value = x;
-  for (const layer of layers) value = lowerLayer(graph, layer, value);
-  return value;
+  if (layer instanceof nn.Sequential) return [...layer].reduce((value, each) => lowerLayer(graph, each, value), x);
+  throw new OnnxError(
+    'ONNX_NETWORK',
+    `ONNX: expected a linear layer, convolution, batch norm or GELU, got ${layer.constructor.name}. Use these.`,
+  );
 }
