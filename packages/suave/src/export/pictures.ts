@@ -28,8 +28,13 @@ export async function openPictures(metadata: CheckpointMetadata, options: HeldOu
     }
   } catch (error) {
     if (options.data !== null || !(error instanceof SuaveError) || error.exitCode !== 2) throw error;
-    return { images: drawnPictures(metadata.input.crop), source: 'drawn', why: error.message };
+    return { images: drawnPictures(metadata.input.crop), source: 'drawn', why: whyNoImages(error) };
   }
+}
+
+/** Why held-out images cannot be used, with what to do here. */
+export function whyNoImages({ code, message }: SuaveError): string {
+  return code === 'NO_SUCH_FOLDER' ? 'The images of the run are not at hand: name them with --data DATA.' : message;
 }
 
 /** All images of a small set. */

@@ -5,6 +5,7 @@ import { accuraciesOf } from './accuracy.js';
 import { type OwnOutputs, outputsOf } from './compare.js';
 import type { HubOutput } from './hub/configs.js';
 import { type ExportTarget, OnnxSession } from './onnx/index.js';
+import { whyNoImages } from './pictures.js';
 
 /** How a model with 8-bit weights compares with the full one. Accuracies are fractions. */
 export interface Quantization {
@@ -22,8 +23,10 @@ export interface Quantization {
   readonly why: string | null;
 }
 
-/** Accuracy is measured on so many images at most, spread over all. */
-const mostImages = 2000;
+/** Accuracy is measured on so many images at most, spread over all: 2,000 up to 64 pixels, fewer large ones, 200 at least. */
+function mostImages(side: number): number {
+  return Math.max(200, Math.min(2000, Math.round(2000 * (64 / side) ** 2)));
+}
 
 /** The two models, and what our own network gives. */
 export interface QuantizedPair {
@@ -60,7 +63,10 @@ async function accuracies(
   if (output === 'features') return { ...nothing, why: 'Features have no accuracy of their own.' };
   if (target.classes === null) return { ...nothing, why: 'Clusters have no accuracy.' };
   try {
-    const heldOut = await openHeldOut(target.metadata, null, { ...options, limit: mostImages });
+    const heldOut = await openHeldOut(target.metadata, null, {
+      ...options,
+      limit: mostImages(target.imageSize),
+    });
     try {
       const [accuracy, fullAccuracy] = await accuraciesOf(sessions, heldOut, target.metadata.input, (done, total) =>
         options.onProgress?.('measuring', done, total),
@@ -71,7 +77,7 @@ async function accuracies(
     }
   } catch (error) {
     if (options.data !== null || !(error instanceof SuaveError) || error.exitCode !== 2) throw error;
-    return { ...nothing, why: error.message };
+    return { ...nothing, why: whyNoImages(error) };
   }
 }
 

@@ -56,20 +56,26 @@ function outputAxis({ opType, attribute }: OnnxNode, { dims }: OnnxTensor): numb
 /** Rounds a tensor along `axis`; a channel of zeros has scale 1. */
 function quantize(tensor: OnnxTensor, axis: number): [OnnxTensor, OnnxTensor] {
   const { name, dims } = tensor;
+  const channels = dims[axis];
   const weights = floatsOf(tensor);
-  const inner = dims.slice(axis + 1).reduce((product, size) => product * size, 1);
-  const channelOf = (index: number): number => Math.floor(index / inner) % dims[axis];
-  const scales = new Float32Array(dims[axis]);
-  for (const [i, weight] of weights.entries()) {
-    const channel = channelOf(i);
-    scales[channel] = Math.max(scales[channel], Math.abs(weight) / largest);
+  // runs of neighbours that share a channel; they are many, so these are plain loops
+  const run = dims.slice(axis + 1).reduce((product, size) => product * size, 1);
+  const numRuns = weights.length / run;
+  const scales = new Float32Array(channels);
+  for (let r = 0; r < numRuns; r++) {
+    let largestInRun = scales[r % channels];
+    for (let i = r * run; i < (r + 1) * run; i++) largestInRun = Math.max(largestInRun, Math.abs(weights[i]) / largest);
+    scales[r % channels] = largestInRun;
   }
   for (const [channel, scale] of scales.entries()) if (scale === 0) scales[channel] = 1;
-  const rounded = Int8Array.from(weights, (weight, i) =>
-    Math.max(-largest, Math.min(largest, Math.round(weight / scales[channelOf(i)]))),
-  );
+  const rounded = new Int8Array(weights.length);
+  for (let r = 0; r < numRuns; r++) {
+    const scale = scales[r % channels];
+    for (let i = r * run; i < (r + 1) * run; i++)
+      rounded[i] = Math.max(-largest, Math.min(largest, Math.round(weights[i] / scale)));
+  }
   return [
     { ...tensorOf(`${name}_int8`, 'int8', dims, []), rawData: new Uint8Array(rounded.buffer) },
-    tensorOf(`${name}_scale`, 'float32', [dims[axis]], scales),
+    tensorOf(`${name}_scale`, 'float32', [channels], scales),
   ];
 }
