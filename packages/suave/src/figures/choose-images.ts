@@ -3,6 +3,7 @@ import { drawKey } from '../augment/index.js';
 import type { DescribedImage, DescribedImages } from '../data/index.js';
 import { classIndexOf, nameKey, uniqueNames } from '../data/natural-order.js';
 import { DataError, didYouMean, UsageError } from '../errors.js';
+import { counted } from '../text.js';
 
 /** Parts of the data. */
 export const mapSplits = ['val', 'train', 'all'] as const;
@@ -60,7 +61,7 @@ export function chooseImages(
   const images = someOf(eligible, choice.images, choice.seed, 3);
   if (images.length < eligible.length)
     notes.push(
-      `${images.length.toLocaleString('en')} of ${eligible.length.toLocaleString('en')} images, drawn with seed ${choice.seed}`,
+      `${images.length.toLocaleString('en')} of ${counted(eligible.length, 'image')}, drawn with seed ${choice.seed}`,
     );
   return { images, classes: names, labels: Int32Array.from(images, classOf), split, notes };
 }

@@ -1,4 +1,5 @@
-/** @file A map of images, before it is drawn: the same images in one panel or several. Pure: browsers use the types too. */
+/** @file A map of images, before it is drawn: the same images in one panel or several. */
+import { counted } from '../text.js';
 
 /** A prototype of a panel. */
 export interface MapPrototype {
@@ -76,8 +77,8 @@ export function prototypeLegend(panels: readonly MapPanel[]): { classes: boolean
   const withClusters = panels.find((panel) => clustersOf(panel) > 0);
   if (withClusters === undefined) return { classes: hasClasses(panels), clusters: null };
   const [shown, all] = [clustersOf(withClusters), withClusters.numPrototypes];
-  const number = (value: number): string => value.toLocaleString('en');
-  const clusters = shown < all ? `${number(shown)} of ${number(all)} prototypes` : `${number(shown)} prototypes`;
+  const clusters =
+    shown < all ? `${shown.toLocaleString('en')} of ${counted(all, 'prototype')}` : counted(shown, 'prototype');
   return { classes: hasClasses(panels), clusters };
 }
 

@@ -1,6 +1,7 @@
 /** @file A map as an SVG for print: panels side by side, marks of prototypes, a legend. The same figure gives the same bytes. */
 import { drawKey } from '../augment/index.js';
 import { escapeHtml } from '../html.js';
+import { counted } from '../text.js';
 import {
   type MapFigure,
   type MapPanel,
@@ -56,7 +57,7 @@ export function mapSvg(figure: MapFigure, seed: number): { svg: string; width: n
   });
   const legend = legendSvg(figure, gap + rows * rowHeight, width);
   const height = gap + rows * rowHeight + legend.height;
-  const name = `Map of ${figure.paths.length} images`;
+  const name = `Map of ${counted(figure.paths.length, 'image')}`;
   const svg = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${name}">`,
     `<title>${name}</title>`,
