@@ -82,7 +82,7 @@ export function renderPage(model: PageModel): string {
 </div>
 </section>
 <p class="privacy"><svg viewBox="0 0 16 16" aria-hidden="true"><path d="M4 7V5a4 4 0 0 1 8 0v2h1v8H3V7zm2 0h4V5a2 2 0 0 0-4 0z"/></svg>
-Nothing is uploaded. Pictures stay on this device, and this page is not allowed to connect to anything.</p>
+Nothing is uploaded. Pictures stay on this device: the rules of this page forbid it to send anything.</p>
 <section id="camera-view" class="camera" aria-label="Camera" hidden>
 <div class="viewfinder"><video id="video" muted playsinline aria-label="Picture of the camera"></video><span id="frame" aria-hidden="true"></span></div>
 <div id="live" class="live">
