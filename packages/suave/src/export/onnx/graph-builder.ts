@@ -80,11 +80,10 @@ export class GraphBuilder {
 
   /** Numbers that are the same for every image, stored once; a single number without dimensions, or a list. */
   constant(type: 'float32' | 'int64', values: number | readonly number[]): Value {
-    const name = `${type}(${values})`;
+    const isNumber = typeof values === 'number';
+    const name = isNumber ? `${type}(${values})` : `${type}[${values}]`;
     if (!this.#initializers.has(name)) {
-      const dims = typeof values === 'number' ? [] : [values.length];
-      const list = typeof values === 'number' ? [values] : values;
-      this.#store(tensorOf(name, type, dims, list));
+      this.#store(isNumber ? tensorOf(name, type, [], [values]) : tensorOf(name, type, [values.length], values));
     }
     return name;
   }

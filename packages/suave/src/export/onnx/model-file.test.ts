@@ -37,14 +37,21 @@ describe('GraphBuilder', () => {
   test('names every value once and stores a constant once', () => {
     const { graph } = smallModel();
     expect(graph.node.map(({ name, input, output }) => [name, input, output])).toEqual([
-      ['Mul', ['pixel_values', 'float32(2,0.5)'], ['Mul']],
-      ['Add', ['Mul', 'float32(1,-1)'], ['Add']],
-      ['Add_2', ['Add', 'float32(1,-1)'], ['logits']],
+      ['Mul', ['pixel_values', 'float32[2,0.5]'], ['Mul']],
+      ['Add', ['Mul', 'float32[1,-1]'], ['Add']],
+      ['Add_2', ['Add', 'float32[1,-1]'], ['logits']],
     ]);
     expect(graph.initializer.map(({ name, dims }) => [name, dims])).toEqual([
-      ['float32(2,0.5)', [2]],
-      ['float32(1,-1)', [2]],
+      ['float32[2,0.5]', [2]],
+      ['float32[1,-1]', [2]],
     ]);
+  });
+
+  test('keeps a number and a list of one number apart', () => {
+    const graph = new GraphBuilder();
+    for (const values of [1, [1], 1, [1]]) graph.constant('int64', values);
+    const { initializer } = graph.finish('constants', '', 'logits', 'int64', []);
+    expect(initializer.map(({ dims }) => dims)).toEqual([[], [1]]);
   });
 
   test('stores a shared weight once, under its first key; a strided one row by row; as many rows as are wanted', () => {
@@ -99,8 +106,8 @@ describe('the bytes of a model', () => {
       { name: 't', type: 4, value: [-1n, 7n] },
     ]);
     expect(decoded.graph.initializer.map((each) => [each.name, each.dims, [...floatsOf(each)]])).toEqual([
-      ['float32(2,0.5)', [2], [2, 0.5]],
-      ['float32(1,-1)', [2], [1, -1]],
+      ['float32[2,0.5]', [2], [2, 0.5]],
+      ['float32[1,-1]', [2], [1, -1]],
     ]);
     expect(decoded).toMatchObject({
       irVersion: 8,

@@ -240,5 +240,5 @@ for path in sys.argv[1:]:
 print(len(sys.argv) - 1, model.ir_version, model.opset_import[0].version)
 `;
   expect(python?.run(program, files).trim()).toBe(`${files.length} 8 17`);
-  expect(files.length).toBeGreaterThan(30);
+  expect(files.length).toBeGreaterThan(0);
 });
