@@ -46,7 +46,7 @@ export function webText({ page, bytes, classes, loadMs, firstPredictionMs }: Web
   return `${[
     `written   ${shortPath(page)}`,
     `size      ${sizeText(bytes)} in all, ${classes} classes`,
-    `speed     ${Math.round(loadMs)} ms to load the network, ${Math.round(firstPredictionMs)} ms to the first prediction (one thread, this machine)`,
+    `speed     ${Math.round(loadMs)} ms to load the network, ${Math.round(firstPredictionMs)} ms to the first prediction (onnxruntime-web under Node, one thread)`,
   ].join('\n')}\n`;
 }
 
