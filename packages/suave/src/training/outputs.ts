@@ -7,6 +7,9 @@ import { type MetricsRecord, MetricsTable, type RunPaths, readMetrics } from '..
 import { EventWriter, eventFiles, imageSummary, type SummaryValue, textSummary } from '../runs/tensorboard/index.js';
 import { parameterHistograms } from './parameter-histograms.js';
 
+/** Epochs of a stage whose weights are looked at, evenly spaced, and the last one. */
+const mostHistograms = 100;
+
 /** Writes every record of a run to its outputs. */
 export class RunOutputs {
   readonly #config: Config;
@@ -61,9 +64,13 @@ export class RunOutputs {
     this.#events?.record(record);
   }
 
-  /** Takes what an epoch has made of the network. @param step  steps of the stage that are done */
-  epochEnded(step: number): void {
-    if (this.#method !== null) this.#events?.add(step, parameterHistograms(this.#method));
+  /** Takes what an epoch has made of the network, where it is one of those that are looked at. @param record  the line that ends it */
+  epochEnded({ stage, step, epoch }: MetricsRecord): void {
+    if (this.#events === null || this.#method === null) return;
+    const { epochs } = this.#config.stages.find(({ name }) => name === stage)!;
+    const done = epoch + 1;
+    if (done % Math.ceil(epochs / mostHistograms) !== 0 && done !== epochs) return;
+    this.#events.add(step, parameterHistograms(this.#method));
   }
 
   close(): void {

@@ -22,16 +22,15 @@ export function parameterHistograms(method: Pick<Method, 'model' | 'prototypeLen
       ]);
       const lengths = method.prototypeLengths?.();
       if (lengths !== undefined) named.push(['prototypes/lengths', sample(lengths)]);
-      const all = cat(named.map(([, tensor]) => tensor)).data() as Float32Array;
-      const parts = new Map<string, number[]>();
-      let start = 0;
-      for (const [tag, { numel }] of named) {
-        const values = parts.get(tag) ?? [];
-        for (const value of all.subarray(start, start + numel)) values.push(value);
-        parts.set(tag, values);
-        start += numel;
-      }
-      return [...parts].map(([tag, values]) => histogramSummary(tag, values));
+      const parts = new Map<string, Tensor[]>();
+      for (const [tag, tensor] of named) parts.set(tag, [...(parts.get(tag) ?? []), tensor]);
+      const all = cat([...parts.values()].flat()).data() as Float32Array;
+      let end = 0;
+      return [...parts].map(([tag, tensors]) => {
+        const start = end;
+        end += tensors.reduce((sum, { numel }) => sum + numel, 0);
+        return histogramSummary(tag, all.subarray(start, end));
+      });
     }),
   );
 }

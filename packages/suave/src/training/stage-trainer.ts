@@ -171,7 +171,7 @@ export class StageTrainer {
     }
     this.#around.metrics.append(record);
     this.#around.outputs.record(record);
-    if (epochEnds) this.#around.outputs.epochEnded(step);
+    if (epochEnds) this.#around.outputs.epochEnded(record);
     this.#around.events.metrics?.(record);
     if (epochEnds) this.#around.events.epochEnded?.(record);
     this.#watchCollapse(values.loss_unlabeled);

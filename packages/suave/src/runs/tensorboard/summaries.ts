@@ -48,8 +48,8 @@ export function textSummary(tag: string, text: string): SummaryValue {
 const numBuckets = 40;
 
 /** A histogram with 40 buckets of equal width; values that are no finite numbers are left out. */
-export function histogramSummary(tag: string, values: Iterable<number>): SummaryValue {
-  const finite = Float64Array.from(values).filter(Number.isFinite);
+export function histogramSummary(tag: string, values: Float32Array | Float64Array): SummaryValue {
+  const finite = values.filter(Number.isFinite);
   let [min, max, sum, sumSquares] = [Infinity, -Infinity, 0, 0];
   for (const value of finite) {
     min = Math.min(min, value);

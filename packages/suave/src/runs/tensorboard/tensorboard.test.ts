@@ -130,7 +130,7 @@ describe('a histogram', () => {
     );
     fc.assert(
       fc.property(numbers, (values) => {
-        const { histo } = histogramSummary('weights', values);
+        const { histo } = histogramSummary('weights', Float64Array.from(values));
         const finite = values.filter(Number.isFinite);
         expect(histo!.num).toBe(finite.length);
         expect(histo!.bucket.reduce((sum, count) => sum + count, 0)).toBe(finite.length);
