@@ -54,6 +54,7 @@ describe('every recipe trains at reduced size', () => {
     if (from !== undefined && !finished.has(from)) await trainReduced(from, null);
     const result = await trainReduced(name, from === undefined ? null : finished.get(from)!);
     expect(result.interrupted).toBe(false);
+    expect(result.report).toBe(runPaths(result.run).report);
     const metrics = readMetrics(runPaths(result.run).metrics);
     const config = reducedRecipe(name);
     for (const stage of config.stages) {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { liveTensors } from '@suave/torch';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CraftedRun, craftRun } from '../../../../tests/fixtures/crafted-run.js';
-import { Classifier, evaluate, predict } from '../evaluation/index.js';
+import { Classifier, evaluate, evaluateProtocol, predict } from '../evaluation/index.js';
 import { readCalibration, runPaths } from '../runs/index.js';
 import { collectReport, reportNumbers, writeReport } from './index.js';
 import type { ReportData } from './report-data.js';
@@ -145,7 +145,15 @@ describe('collectReport', () => {
 
   it('reports clusters without classes', async () => {
     const { run } = await craft({ withoutClasses: true, extra: 7 });
-    const found = await report(run);
+    const found = await collectReport({ run, workers: 0, cache: join(root, 'cache') });
+    const { evaluation } = await evaluateProtocol({
+      model: run,
+      data: null,
+      protocol: 'knn',
+      cache: join(root, 'cache'),
+    });
+    expect(found.summary).toMatch(/^SwAV learned from 6 images, without their labels\./);
+    expect(found.summary).toContain(`nearest labeled images tell ${(100 * evaluation.top1).toFixed(1)} % of 60`);
     expect(found.method).toBe('SwAV');
     expect(found.score).toBeNull();
     expect(found.missing.score).toMatch(/learns without classes/);

@@ -4,8 +4,6 @@ import type { CheckpointMetadata } from '../runs/index.js';
 import { counted, percent, points } from '../text.js';
 import type { ReportData } from './report-data.js';
 
-const count = (value: number): string => value.toLocaleString('en');
-
 /** What the sentences say. */
 type Said = Pick<ReportData, 'score' | 'gain' | 'source' | 'images'> & {
   readonly method: Stage['method'];
@@ -15,18 +13,22 @@ type Said = Pick<ReportData, 'score' | 'gain' | 'source' | 'images'> & {
   readonly neighbours: number | null;
 };
 
+/** What was learned, from what. */
+function learned({ method, numClasses, images: { training, labeled } }: Said): string {
+  const classes = numClasses === null ? '' : counted(numClasses, 'class', 'classes');
+  if (method === 'supervised') {
+    return `Supervised training on ${counted(labeled, 'labeled image')}${classes === '' ? '' : ` of ${classes}`}.`;
+  }
+  const from = `${methodNames[method]} learned from ${counted(training, 'image')}`;
+  if (method === 'swav' || method === 'dino') return `${from}, without their labels.`;
+  return `${from}, ${labeled.toLocaleString('en')} of them labeled${classes === '' ? '' : `, to tell ${classes}`}.`;
+}
+
 /** What was learned, from what, and how good it is. */
-export function summaryOf({ method, numClasses, score, gain, source, images, neighbours }: Said): string {
-  const { training, labeled, measured } = images;
-  const what =
-    method === 'supervised'
-      ? `Supervised training on ${counted(labeled, 'labeled image')}`
-      : `${methodNames[method]} learned from ${counted(training, 'image')}, ${count(labeled)} of them labeled`;
-  const classes =
-    numClasses === null
-      ? ''
-      : `${method === 'supervised' ? ' of' : ', to tell'} ${counted(numClasses, 'class', 'classes')}`;
-  const first = `${what}${classes}.`;
+export function summaryOf(said: Said): string {
+  const { score, gain, source, images, neighbours } = said;
+  const first = learned(said);
+  const { measured } = images;
   const which = source === 'folder' ? counted(measured, 'image') : counted(measured, 'held-out image');
   if (score === null) {
     const votes =

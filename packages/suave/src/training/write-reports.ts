@@ -46,6 +46,8 @@ export async function writeReports(
         run: result.run,
         heldOut,
         device: config.device,
+        workers: config.data.workers,
+        cache: config.data.cache,
         signal,
         onProgress: (what, done, total) => events.progress?.(`report: ${what}`, done, total),
       });
