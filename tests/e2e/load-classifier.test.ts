@@ -1,7 +1,7 @@
 /** @file The classifier as a program uses it: `import { loadClassifier } from 'suave'`, against what the command prints. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { liveTensors } from '@suave/torch';
+import { liveTensors, readSafetensors, writeSafetensors } from '@suave/torch';
 import sharp from 'sharp';
 import { type Classification, ConfigError, DataError, type ImageClassifier, loadClassifier } from 'suave';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -118,6 +118,21 @@ describe('loadClassifier', () => {
       expect(outcome).toMatchObject({ status: 2, stdout: '' });
       expect(outcome.stderr).toMatch(/--abstain: expected a number from 0 to 1, got/);
     }
+  });
+
+  it('names a checkpoint whose weights are not those of the network that it describes', async () => {
+    const before = liveTensors().count;
+    const { tensors, metadata } = readSafetensors(join(run, 'checkpoints', 'last.safetensors'));
+    const described = JSON.parse(metadata.suave) as { model: { outputDim: number } };
+    described.model.outputDim += 1;
+    const file = place.path('another.safetensors');
+    writeSafetensors(file, tensors, { ...metadata, suave: JSON.stringify(described) });
+    for (const tensor of tensors.values()) tensor.dispose();
+    await expect(loadClassifier(file)).rejects.toMatchObject({
+      code: 'CHECKPOINT_MISMATCH',
+      message: expect.stringMatching(/another\.safetensors: expected weights that fit .*projection_head.*Use another/),
+    });
+    expect(liveTensors().count).toBe(before);
   });
 
   it('is freed by using', async () => {

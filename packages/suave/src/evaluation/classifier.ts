@@ -80,7 +80,7 @@ export function readNetworkTensors(file: string, prefix: string): Map<string, Te
 
 /**
  * The network that a checkpoint describes, with the weights under `prefix`; the caller owns it.
- * @throws CheckpointError when the weights do not fit the description
+ * @throws CheckpointError `CHECKPOINT_MISMATCH` when the weights do not fit the description
  */
 export function loadNetwork<Description extends CheckpointModel>(
   file: string,
@@ -94,7 +94,11 @@ export function loadNetwork<Description extends CheckpointModel>(
     network.loadStateDict(tensors);
   } catch (cause) {
     network.dispose();
-    throw cause;
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new CheckpointError(
+      `${file}: expected weights that fit the network it describes, got others (${reason.replace(/\.$/, '')}). Use another checkpoint.`,
+      { code: 'CHECKPOINT_MISMATCH', cause },
+    );
   } finally {
     for (const tensor of tensors.values()) tensor.dispose();
   }
