@@ -1,6 +1,6 @@
 /** @file Curves of training: the same pointer in all of them, names that hide their curve, lines where stages begin. */
 import { compact, inUnit } from '../../src/report/page/format.js';
-import type { CurveGroup } from '../../src/report/report-data.js';
+import type { Curve, CurveGroup } from '../../src/report/report-data.js';
 import { axis, type Drawing, draw, note, plain, tooltip } from './chart.js';
 import { data, make } from './data.js';
 import type { Theme } from './theme.js';
@@ -9,7 +9,7 @@ import type { Theme } from './theme.js';
 interface Pointed {
   readonly seriesName: string;
   readonly seriesId: string;
-  readonly value: readonly [number, number];
+  readonly value: readonly [number, number | null];
 }
 
 /** Draws all groups. */
@@ -54,7 +54,7 @@ function curvesOption(group: CurveGroup, hidden: ReadonlySet<number>, colors: Th
             type: 'line',
             id: String(i),
             name,
-            data: logarithmic ? points.filter(([, value]) => value > 0) : points,
+            data: interrupted(logarithmic ? points.filter(([, value]) => value > 0) : points),
             showSymbol: points.length === 1,
             symbol: 'circle',
             symbolSize: 6,
@@ -116,20 +116,25 @@ function curvesOption(group: CurveGroup, hidden: ReadonlySet<number>, colors: Th
   };
 }
 
+/** A curve ends with its stage: what another stage measures under the same name is not its course. */
+function interrupted(points: Curve['points']): (readonly [number, number | null])[] {
+  const starts = data.stages.slice(1).map((stage) => stage.images);
+  return points.flatMap((point, i) => {
+    const start = i === 0 ? undefined : starts.find((images) => points[i - 1][0] <= images && images < point[0]);
+    return start === undefined ? [point] : [[start, null] as const, point];
+  });
+}
+
 const axisNumber = (value: number): string =>
   value !== 0 && Math.abs(value) < 1e-4 ? value.toExponential(0) : compact(value);
 
 function reading(points: readonly Pointed[], unit: CurveGroup['unit'], colors: Theme): HTMLElement {
-  const rows = points.map(({ seriesName, seriesId, value }) => {
+  const rows = points.flatMap(({ seriesName, seriesId, value: [, value] }) => {
+    if (value === null) return [];
     const swatch = make('i', { class: 'swatch' });
     swatch.style.background = colors.series[Number(seriesId) % 8];
-    return make(
-      'span',
-      { class: 'reading' },
-      swatch,
-      make('span', {}, seriesName),
-      make('b', {}, inUnit(value[1], unit)),
-    );
+    const words = [make('span', {}, seriesName), make('b', {}, inUnit(value, unit))];
+    return [make('span', { class: 'reading' }, swatch, ...words)];
   });
   return note(`${compact(points[0]?.value[0] ?? 0)} images`, ...rows);
 }

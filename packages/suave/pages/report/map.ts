@@ -18,7 +18,7 @@ export function drawMap(): void {
   const form = element<HTMLFormElement>('map-controls');
   const only = element<HTMLSelectElement>('map-class');
   const coloring = () => (new FormData(form).get('map-color') ?? 'truth') as Coloring;
-  const drawing = draw('map-chart', (colors) => mapOption(map, coloring(), only.value, colors));
+  const drawing = draw('map-chart', (colors, width) => mapOption(map, coloring(), only.value, colors, width));
   const update = () => {
     drawing?.redraw();
     showLegend(map, coloring());
@@ -43,7 +43,7 @@ const look = (map: MapData, index: number, colors: Theme) =>
     ? { color: index < 0 ? colors.quiet : colors.series[0], symbol: 'circle' }
     : { color: colors.series[index % 8], symbol: shapes[Math.floor(index / 8)] };
 
-function mapOption(map: MapData, coloring: Coloring, only: string, colors: Theme) {
+function mapOption(map: MapData, coloring: Coloring, only: string, colors: Theme, width: number) {
   const items = map.points.map((point, i) => {
     const shownClass = coloring === 'truth' ? map.labels[i] : (map.predicted?.[i] ?? -1);
     const chosen =
@@ -76,13 +76,13 @@ function mapOption(map: MapData, coloring: Coloring, only: string, colors: Theme
     series: [
       {
         type: 'scatter',
-        symbolSize: map.points.length > 500 ? 7 : 9,
+        symbolSize: (map.points.length > 500 ? 7 : 9) * (width < 500 ? 0.65 : 1),
         data: [...items.filter(({ back }) => back), ...items.filter(({ back }) => !back)].map(({ item }) => item),
       },
       {
         type: 'scatter',
         symbol: star,
-        symbolSize: 18,
+        symbolSize: width < 500 ? 13 : 18,
         data: map.prototypes.map((point, i) => ({
           value: [...point, i],
           itemStyle: {

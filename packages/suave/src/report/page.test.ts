@@ -140,7 +140,7 @@ describe.skipIf(chromiumPath === null)(`the report in Chromium${whyNoBrowser}`, 
 
     it('points at all curves alike, hides a curve, and draws where stages begin', async () => {
       await page.locator('#curves-0').hover({ position: { x: 240, y: 120 } });
-      await page.waitForFunction("document.querySelectorAll('#training .note').length === 4");
+      await expect.poll(() => page.locator('#training .note').count()).toBe(4);
       const places = await page.locator('#training .note > div:first-child').allInnerTexts();
       expect(new Set(places.filter((_, i) => i !== 1)).size).toBe(1);
       await page.mouse.move(5, 5);
@@ -155,7 +155,6 @@ describe.skipIf(chromiumPath === null)(`the report in Chromium${whyNoBrowser}`, 
     });
 
     it('is used with the keyboard: sorting, choosing a cell, moving the threshold', async () => {
-      await page.locator('.skip').focus();
       await page.locator('.skip').focus();
       const reached: string[] = [];
       for (let i = 0; i < 80 && !reached.includes('map-class'); i++) {
@@ -195,9 +194,7 @@ describe.skipIf(chromiumPath === null)(`the report in Chromium${whyNoBrowser}`, 
       expect(await slider.getAttribute('aria-valuetext')).toContain(percent(point.coverage));
       const copy = page.locator('[data-copy="abstain-command"]');
       await copy.press('Enter');
-      await page.waitForFunction(
-        "['Copied', 'Selected'].includes(document.querySelector('[data-copy=abstain-command]').textContent)",
-      );
+      await expect.poll(() => copy.textContent()).toMatch(/^(Copied|Selected)$/);
     });
 
     it('shows the images of a cell that is clicked, and of a point on the map', async () => {
@@ -215,7 +212,7 @@ describe.skipIf(chromiumPath === null)(`the report in Chromium${whyNoBrowser}`, 
       await star.scrollIntoViewIfNeeded();
       const box = (await star.boundingBox())!;
       await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-      await page.waitForFunction("document.querySelector('#map-chart .note')?.textContent === 'Prototype of truck'");
+      await expect.poll(() => page.locator('#map-chart .note').allTextContents()).toEqual(['Prototype of truck']);
     });
 
     it('has landmarks, headings and words for every image and chart', async () => {

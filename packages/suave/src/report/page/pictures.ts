@@ -40,7 +40,7 @@ export function views(data: ReportData): Markup {
 function sheet({ stage, src, width, height, columns }: ViewSheet): Markup {
   return html`<figure class="sheet"><figcaption>Stage ${name(stage)}</figcaption>${scrolling(
     `Views of stage ${stage}`,
-    html`<div class="columns" style="min-width:${Math.min(width, 88 * columns.length)}px;max-width:${width}px"><div class="captions" style="grid-template-columns:repeat(${columns.length},1fr)">${columns.map((column) => html`<span>${column}</span>`)}</div><img src="${src}" width="${width}" height="${height}" alt="Views of stage ${stage}: ${columns.join(', ')}" decoding="async"></div>`,
+    html`<div class="columns" style="min-width:${Math.min(width, 64 * columns.length)}px;max-width:${width}px"><div class="captions" style="grid-template-columns:repeat(${columns.length},1fr)">${columns.map((column) => html`<span>${column}</span>`)}</div><img src="${src}" width="${width}" height="${height}" alt="Views of stage ${stage}: ${columns.join(', ')}" decoding="async"></div>`,
   )}</figure>`;
 }
 
