@@ -2,7 +2,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { binaryFiles, cifarSet, writeFiles } from '../../../../tests/fixtures/cifar-files.js';
+import { writeFile } from '../../../../tests/fixtures/image-folders.js';
+import { reducedRecipe } from '../../../../tests/fixtures/reduced-recipe.js';
 import { drawImageSet } from '../demo/draw-images.js';
+import { collectReport } from '../report/index.js';
 import { type TrainingEvents, train } from './index.js';
 
 const root = mkdtempSync(join(tmpdir(), 'suave-reports-'));
@@ -62,5 +67,37 @@ describe('the reports of a training', () => {
     const again = await start(true, {});
     const page = readFileSync(join(out, 'report.html'), 'utf8');
     expect(page).toContain(`${(100 * again.baseline!.top1!).toFixed(1)}\u00a0%`);
+  });
+
+  it('show images of packed files and the views', async () => {
+    const packed = writeFiles(join(root, 'packed'), binaryFiles(cifarSet('cifar10', ['cat', 'dog', 'eel'], 3)));
+    const run = join(root, 'packed-run');
+    const cache = join(root, 'cache');
+    const config = reducedRecipe('suave-cifar10');
+    const warnings: string[] = [];
+    const result = await train({
+      data: packed,
+      out: run,
+      recipe: writeFile(root, 'reduced.yaml', stringify(config)),
+      overrides: [{ path: 'data.cache', value: cache, isText: false }],
+      resume: false,
+      baseline: false,
+      threads: 1,
+      events: { warning: (text) => warnings.push(text) },
+    });
+    expect(warnings.filter((text) => text.includes('report'))).toEqual([]);
+    expect(result.report).toBe(join(run, 'report.html'));
+    const data = await collectReport({ run, cache, workers: 0 });
+    expect(data.score!.top1).toMatchObject({ value: result.top1, images: 9 });
+    expect(data.classes!.map(({ name }) => name)).toEqual(['cat', 'dog', 'eel']);
+    for (const { examples } of data.classes!) {
+      expect(examples).toHaveLength(3);
+      for (const { path, src } of examples) {
+        expect(path).toMatch(/^val\/(cat|dog|eel)\/0000\d$/);
+        expect(src).toMatch(/^data:image\/webp;base64,/);
+      }
+    }
+    expect(data.views!.map(({ stage }) => stage)).toEqual(config.stages.map(({ name }) => name));
+    expect(data.stages.map(({ name }) => name)).toEqual(config.stages.map(({ name }) => name));
   });
 });
