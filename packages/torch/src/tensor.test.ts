@@ -41,7 +41,7 @@ describe('creation and reading back', () => {
       [0, 7, 0],
       [0, 9, 0],
     ]);
-    const leaf = torch.zeros([1], { requiresGrad: true });
+    const leaf = torch.tensor([0], { dtype: 'float32', requiresGrad: true });
     expect(leaf.setBytes_(new Uint8Array(Float32Array.of(2).buffer)).item()).toBe(2);
     expect(() => x.setBytes_(new Uint8Array(5))).toThrow(/another size than the tensor/);
     expect(torch.zeros([0]).setBytes_(new Uint8Array(0)).numel).toBe(0);
