@@ -2,8 +2,8 @@
  * @file The browser code of our pages: each `packages/suave/pages/NAME/main.ts` becomes one script, beside its style sheet;
  * a `worker.ts` becomes a script of its own, `NAME-worker.js`. Scripts, not modules: a page that was opened from disk may load none.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { root, run } from './process.mjs';
 
 export const pagesFolder = 'packages/suave/pages';
@@ -32,8 +32,13 @@ export function bundlePages() {
     const source = join(root, pagesFolder, name);
     bundle(join(source, 'main.ts'), `${name}.js`);
     if (hasWorker(name)) bundle(join(source, 'worker.ts'), `${name}-worker.js`);
-    copyFileSync(join(source, 'style.css'), join(root, outFolder, `${name}.css`));
+    writeFileSync(join(root, outFolder, `${name}.css`), styleSheet(join(source, 'style.css')));
   }
+}
+
+/** A style sheet with the ones that it imports in their place. */
+function styleSheet(file) {
+  return readFileSync(file, 'utf8').replace(/^@import "(.+)";$/gm, (_, name) => styleSheet(join(dirname(file), name)));
 }
 
 function bundle(entry, name) {

@@ -29,7 +29,7 @@ export function bitmapPixels(bitmap: ImageBitmap): RgbImage {
 
 /** The stored pixels of a JPEG or WebP. @throws ImageError when the browser cannot decode it */
 export async function decodeByBrowser({ kind, height, width, pieces }: PlainImage): Promise<RgbImage> {
-  const file = new Blob([...pieces] as BlobPart[], { type: `image/${kind}` });
+  const file = new Blob([...pieces] as Uint8Array<ArrayBuffer>[], { type: `image/${kind}` });
   let bitmap: ImageBitmap;
   try {
     // The picture is opaque now. Asked not to multiply by alpha, Chromium would divide by what a lossless WebP still stores as alpha.

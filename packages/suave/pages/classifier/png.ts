@@ -89,7 +89,9 @@ function readChunks(bytes: Uint8Array): { header: Header; palette: Uint8Array; d
 async function inflate(pieces: readonly Uint8Array[], expected: number): Promise<Uint8Array> {
   const out = new Uint8Array(expected);
   let filled = 0;
-  const stream = new Blob([...pieces] as BlobPart[]).stream().pipeThrough(new DecompressionStream('deflate'));
+  const stream = new Blob([...pieces] as Uint8Array<ArrayBuffer>[])
+    .stream()
+    .pipeThrough(new DecompressionStream('deflate'));
   const reader = stream.getReader();
   try {
     while (filled < expected) {
