@@ -180,7 +180,8 @@ export class FeatureExtractor {
 
   /**
    * Prototypes in the space of `bottleneck`, float32 [K, D] on the CPU, rows of unit length: those of SwAV and Suave, the last layer of DINO
-   * and Daino; null for networks without. A new tensor.
+   * and Daino, the rows of a linear classifier on the backbone's features (what a class is most alike, method specification 9.5 (b)); null
+   * for networks without. A new tensor.
    */
   prototypes(): Tensor | null {
     const network = this.#network;
@@ -188,6 +189,7 @@ export class FeatureExtractor {
       noGrad(() => scope(() => normalizedRows(atLeastFloat32(weight)).to('float32').cpu()));
     if (network instanceof DinoModel) return unit(network.head.last_layer.weight_v);
     if (network instanceof SwavModel && network.prototypeWeights.length > 0) return unit(network.prototypeWeights[0]);
+    if (network instanceof LinearClassifier && network.features === null) return unit(network.fc.weight);
     return null;
   }
 
