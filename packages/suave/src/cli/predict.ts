@@ -106,9 +106,11 @@ function abstentionText(
   const counted = `${withheld} of ${images} images have no class of probability ${abstain} or more.`;
   const record = run === null ? null : readCalibration(runPaths(run).calibration);
   const point = record === null ? null : coverageAt(record, abstain);
-  if (record === null || point === null || point.accuracy === null) return counted;
+  if (record === null || point === null) return counted;
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
-  return `${counted} On ${record.images} held-out images, such answers were given for ${percent(point.coverage)} and right for ${percent(point.accuracy)} of these.`;
+  const { threshold, coverage, accuracy } = point; // of the curve's hundredths, the next below what is asked for
+  const given = `Of ${record.images} held-out images, ${percent(coverage)} have a probability of ${threshold} or more`;
+  return `${counted} ${given}${accuracy === null ? '' : `, and ${percent(accuracy)} of these are right`}.`;
 }
 
 /** Writes predictions to standard output as they come. */

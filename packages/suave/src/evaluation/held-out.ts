@@ -12,6 +12,7 @@ export interface HeldOut {
   readonly labels: Int32Array;
   /** Names, in the order of the outputs of a classifier. */
   readonly classes: readonly string[];
+  /** `folder`: images of other data than the run's. */
   readonly source: 'val' | 'hold-out' | 'folder';
   /** Sentences for the reader: skipped files, images that are gone. */
   readonly notes: readonly string[];
@@ -49,10 +50,12 @@ export async function openHeldOut(
   const { input } = metadata;
   const folder = dataFolder(options.run, options.data, metadata);
   const classes = classNamesOf(metadata, splits);
+  const isOwn = isOwnFolder(folder, metadata);
+  const known = ownSplits(options.run, folder, metadata) ?? (isOwn ? splits : null);
   const { images, labels, source, notes, missing } = await loadEvaluationData({
     data: folder,
     classes,
-    splits: ownSplits(options.run, folder, metadata) ?? (isOwnFolder(folder, metadata) ? splits : null),
+    splits: known,
     allowMissing: true,
     cacheSide: options.fullSize ? 'none' : (input.cacheSide ?? 'none'),
     ...(options.limit === undefined ? {} : { limit: options.limit }),
@@ -62,7 +65,7 @@ export async function openHeldOut(
     onProgress: (done, total, activity) => options.onProgress?.(activity, done, total),
     ...(options.signal ? { signal: options.signal } : {}),
   });
-  if (source === 'all' && isOwnFolder(folder, metadata)) {
+  if (source === 'all' && isOwn) {
     images.dispose();
     throw new DataError('The run has no held-out images: all of them were trained on.', {
       code: 'NO_VALIDATION_IMAGES',
@@ -78,7 +81,7 @@ export async function openHeldOut(
     images,
     labels,
     classes,
-    source: source === 'all' ? 'folder' : source,
+    source: source === 'all' || (known === null && !isOwn) ? 'folder' : source,
     notes: [...gone, ...notes],
   };
 }

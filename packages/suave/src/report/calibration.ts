@@ -78,6 +78,13 @@ export function calibrationOf(
   return { temperature, ece, eceBefore, trainingTemperature, bins };
 }
 
+/** Calibration on images that no temperature was fitted on: nothing has to be measured crosswise. */
+export function calibrationAt(table: ScoreTable, temperature: number, trainingTemperature: number): Calibration {
+  const { bins, ece } = reliabilityOf(answersOf(table, () => temperature));
+  const eceBefore = reliabilityOf(answersOf(table, () => trainingTemperature)).ece;
+  return { temperature, ece, eceBefore, trainingTemperature, bins };
+}
+
 /** Share of images that are answered, and of right ones among them, for thresholds 0, 0.01, …, 1. */
 export function coverageOf({ confidence, isRight }: Pick<Answers, 'confidence' | 'isRight'>): CoveragePoint[] {
   const numImages = confidence.length;

@@ -1,4 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { liveTensors } from '@suave/torch';
@@ -169,6 +180,7 @@ describe('collectReport', () => {
     const found = await report(run);
     expect(found.notes[0]).toMatch(/not finished: its checkpoint is of epoch 1 of \d+ of stage suave \(1 of 1\)/);
     expect(found.calibration!.temperature).not.toBe(0.2);
+    expect(found.notes[1]).toMatch(/no temperature was fitted yet/);
     await writeReport({ run, ...workless });
     expect(existsSync(runPaths(run).calibration)).toBe(false);
     rmSync(runPaths(run).last);
@@ -177,6 +189,57 @@ describe('collectReport', () => {
     expect(nothing.missing.map).toBe('The run has no checkpoint yet.');
     rmSync(runPaths(run).metrics);
     expect((await report(run)).missing.curves).toMatch(/no metrics/);
+  });
+
+  it('measures only held-out images where the data have moved and some are gone', async () => {
+    const { run, data } = await craft({ truth: sometimesWrong });
+    const moved = join(root, 'moved');
+    renameSync(data, moved);
+    rmSync(join(moved, '3.png'));
+    const found = await collectReport({ run, data: moved, ...workless });
+    expect(found.source).toBe('hold-out');
+    expect(found.images.measured).toBe(59);
+    expect(found.notes).toContain('1 of 60 held-out images are gone since the run; the others are measured.');
+  });
+
+  it('says of other data what predict says there, and keeps the calibration of the run', async () => {
+    const best = { top1: 0.9, top5: 1, loss: 1, epoch: 1 };
+    const { run, data } = await craft({ truth: sometimesWrong, metadata: { probabilityTemperature: 0.2, best } });
+    const { calibration } = runPaths(run);
+    await writeReport({ run, ...workless });
+    const own = readFileSync(calibration, 'utf8');
+
+    const other = join(root, 'other');
+    for (const [i, name] of five.entries()) {
+      mkdirSync(join(other, 'val', name), { recursive: true });
+      for (let k = 0; k < 4; k++) cpSync(join(data, `${4 * i + k}.png`), join(other, 'val', name, `new-${k}.png`));
+    }
+    const { data: found } = await writeReport({ run, data: other, ...workless });
+    expect(found.source).toBe('folder');
+    expect(found.summary).toContain('of 20 images are told right');
+    expect(found.notes).toEqual([
+      'The probabilities are not calibrated: no temperature was fitted, because no images were held out.',
+    ]);
+    expect(readFileSync(calibration, 'utf8')).toBe(own);
+
+    const { temperature, ece, eceBefore } = found.calibration!;
+    expect([temperature, ece]).toEqual([0.2, eceBefore]);
+    const classifier = Classifier.load(run);
+    const confidences: number[] = [];
+    await predict(
+      classifier,
+      found.map!.thumbnails.map((image) => join(other, image!.path)),
+      {
+        top: 1,
+        workers: 0,
+        onPrediction: ({ top: [best] }) => confidences.push(best.probability),
+        onSkipped: () => {},
+      },
+    );
+    classifier.dispose();
+    for (const { threshold, coverage } of found.coverage!) {
+      expect(coverage).toBe(confidences.filter((confidence) => confidence >= threshold).length / 20);
+    }
   });
 
   it('measures another folder where one is named, and refuses one that is not there', async () => {
@@ -201,6 +264,7 @@ describe('writeReport', () => {
     expect(readdirSync(run).filter((name) => name.endsWith('.tmp'))).toEqual([]);
     await expect(writeReport({ run, out: file, ...workless })).rejects.toThrow(/got something that exists/);
     await expect(writeReport({ run, out: join(root, 'no', 'a.html'), ...workless })).rejects.toThrow(/Create it/);
+    await expect(writeReport({ run, out: '', ...workless })).rejects.toThrow(/name of a new file/);
   });
 
   it('stays small and quick with 1,000 classes and fewer images', async () => {

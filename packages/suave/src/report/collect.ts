@@ -86,7 +86,13 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
     suaveVersion,
     summary: summaryOf({ ...facts, ...shown }),
     notes: [
-      ...standingNotes({ last, measured: metadata, stages: config.stages, isRunning: isBeingTrained(paths) }),
+      ...standingNotes({
+        last,
+        measured: metadata,
+        stages: config.stages,
+        isRunning: isBeingTrained(paths),
+        source: shown.source,
+      }),
       ...notes,
       ...pseudo.notes,
     ],

@@ -6,7 +6,7 @@ import { allIndices, scoreImages } from '../evaluation/scoring.js';
 import { holdsRun, runPaths } from '../runs/index.js';
 import { answersOf, type ScoreTable } from './answers.js';
 import { finishedBaseline, isBaseline, scoreBaseline } from './baseline.js';
-import { calibrationOf, coverageOf } from './calibration.js';
+import { calibrationAt, calibrationOf, coverageOf } from './calibration.js';
 import { classTable, confusionTable, mistakesTable } from './class-tables.js';
 import { mapOf } from './map.js';
 import {
@@ -46,8 +46,8 @@ export async function measureClassifier(heldOut: HeldOut, options: MeasureOption
     const scores = scope(() => keep(outputs.narrow(1, 0, classes.length).contiguous()));
     owned.push(scores);
     const table: ScoreTable = { scores: scores.data() as Float32Array, numClasses: classes.length, labels };
-    const calibration = calibrate(scores, table, classifier);
-    const answers = answersOf(table, () => calibration.temperature);
+    const calibration = calibrate(scores, table, classifier, source);
+    const answers = answersOf(table, () => classifier.temperature); // as predict has them
     const baseline = await compare(heldOut, answers.isRight, options);
     const rows = classTable(classes, labels, answers, labeled);
     const cells = confusionTable(labels, answers);
@@ -91,18 +91,22 @@ export async function measureClassifier(heldOut: HeldOut, options: MeasureOption
   }
 }
 
-/** The temperature of the probabilities, and the part of the report where there is enough to measure it on. */
+/** The part of the report where there is enough to measure it on. The temperature was fitted on the images that the run held out. */
 function calibrate(
   scores: Tensor,
   table: ScoreTable,
   { temperature: stored, metadata }: Classifier,
-): { temperature: number; part: ReportData['calibration']; why: string } {
+  source: HeldOut['source'],
+): { part: ReportData['calibration']; why: string } {
   if (table.numClasses === 1) {
-    return { temperature: stored, part: null, why: 'There is one class: every probability is 1.' };
+    return { part: null, why: 'There is one class: every probability is 1.' };
   }
-  const part = calibrationOf(scores, table, stored === metadata.temperature ? null : stored, metadata.temperature);
+  const { temperature: trained } = metadata;
+  const part =
+    source === 'folder'
+      ? calibrationAt(table, stored, trained)
+      : calibrationOf(scores, table, stored === trained ? null : stored, trained);
   return {
-    temperature: part?.temperature ?? stored,
     part,
     why: 'A temperature is fitted on one half of the held-out images and measured on the other: there are too few.',
   };

@@ -70,9 +70,12 @@ export interface ReliabilityBin {
 
 /** How far probabilities can be trusted. */
 export interface Calibration {
-  /** Fitted temperature, the one that probabilities are computed with. */
+  /** Fitted temperature, the one that probabilities are computed with; of a run under way, the one that would be fitted now. */
   readonly temperature: number;
-  /** Expected calibration error, 15 bins of equal width; each half of the images at the temperature that fits the other half. */
+  /**
+   * Expected calibration error, 15 bins of equal width; each half of the images at the temperature that fits the other half. Images of
+   * another folder are all measured at `temperature`, which was not fitted on them.
+   */
   readonly ece: number;
   /** The same with the temperature of training. */
   readonly eceBefore: number;

@@ -51,10 +51,12 @@ interface Standing {
   readonly stages: readonly { readonly name: string; readonly epochs: number }[];
   /** Whether a process is training it now. */
   readonly isRunning: boolean;
+  /** Where the measured images come from; null where none were. */
+  readonly source: ReportData['source'];
 }
 
 /** Sentences about the state of the run and the choice of the checkpoint. */
-export function standingNotes({ last, measured, stages, isRunning }: Standing): string[] {
+export function standingNotes({ last, measured, stages, isRunning, source }: Standing): string[] {
   const notes: string[] = [];
   const now = isRunning ? ' and is being trained now' : '';
   if (last === null) notes.push(`The run has no checkpoint yet${now}.`);
@@ -64,10 +66,17 @@ export function standingNotes({ last, measured, stages, isRunning }: Standing): 
       `The run is not finished${now}: its checkpoint is of epoch ${epoch} of ${stages[index]?.epochs ?? '?'} of stage ${name} (${index + 1} of ${stages.length}).`,
     );
   }
-  const best = measured?.best ?? null;
-  if (measured?.selection === 'best on the hold-out') {
+  if (measured === null || source === null) return notes;
+  const { best, classes, selection, score, temperature, probabilityTemperature } = measured;
+  if (classes !== null && classes.length > 1 && probabilityTemperature === temperature) {
+    notes.push(
+      `The probabilities are not calibrated: no temperature was fitted${last?.finished ? ', because no images were held out' : ' yet, it is when training ends'}.`,
+    );
+  }
+  if (source === 'folder') return notes; // nothing was chosen by these images
+  if (selection === 'best on the hold-out') {
     notes.push('Measured is the checkpoint that was best on these images: its accuracy is optimistic.');
-  } else if (last?.finished && best !== null && best.top1 > (measured?.score?.top1 ?? 1)) {
+  } else if (last?.finished && best !== null && best.top1 > (score?.top1 ?? 1)) {
     notes.push(
       `The best epoch on these images was ${best.epoch}, with ${percent(best.top1)}: optimistic, because it was chosen here.`,
     );

@@ -54,6 +54,7 @@ function checkFile(file: string, isAsked: boolean): void {
   const refuse = (why: string): never => {
     throw new UsageError(isAsked ? `suave report --out ${file}: ${why}` : `${file}: ${why}`, { code: 'OUT_EXISTS' });
   };
+  if (isAsked && file === '') refuse('expected the name of a new file, got nothing. Give one.');
   if (!isAsked && isFolder(file)) refuse('expected the file of the report, got a folder. Move it away.');
   if (isAsked && existsSync(file)) refuse('expected a new file, got something that exists. Choose another name.');
   if (isAsked && !isFolder(dirname(resolve(file)))) refuse('expected a folder to write into, found none. Create it.');
