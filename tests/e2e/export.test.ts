@@ -1,5 +1,5 @@
 /** @file `suave export` with the real command, on a trained run and on what it must refuse. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imageFolder, tinyRecipe, Workplace } from './command.js';
@@ -47,6 +47,17 @@ describe('suave export', () => {
     expect(clusters.stdout).toMatch(/to logits \[N, 12\]/);
     const features = await place.run([...args, '--out', place.path('features'), '--features']);
     expect(features.stdout).toMatch(/to features \[N, 16\]/);
+  });
+
+  it('leaves nothing behind when it is interrupted', async () => {
+    const before = place.entries();
+    const { child, done } = place.start(onnx(join('stopped', 'model'), '--quantize', 'int8'));
+    while (!existsSync(place.path('stopped'))) await new Promise((resolve) => setTimeout(resolve, 2));
+    child.kill('SIGINT');
+    const { status, stdout, stderr } = await done;
+    expect({ status, stdout }, stderr).toEqual({ status: 130, stdout: '' });
+    expect(stderr).toMatch(/SIGINT: ending; nothing is written/);
+    expect(place.entries()).toEqual(before);
   });
 
   it('writes weights for Python too', async () => {

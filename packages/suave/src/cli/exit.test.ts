@@ -25,7 +25,7 @@ describe('failureOf', () => {
   it('says what a full disk means', () => {
     expect(failureOf(withCode('ENOSPC', '/disk/x'))).toEqual({
       status: 1,
-      message: expect.stringMatching(/^\/disk\/x: no space left.*--resume/),
+      message: expect.stringMatching(/^\/disk\/x: no space left.*try again; training goes on .*--resume/),
     });
   });
 

@@ -23,12 +23,12 @@ function systemFailure(error: NodeJS.ErrnoException): Failure | null {
     case 'ENOSPC':
       return {
         status: 1,
-        message: `${where}no space left on the device. The last checkpoint is whole; free some space and use --resume.`,
+        message: `${where}no space left on the device. Free some space and try again; training goes on from its last checkpoint with --resume.`,
       };
     case 'EDQUOT':
       return {
         status: 1,
-        message: `${where}the disk quota is used up. The last checkpoint is whole; free some space and use --resume.`,
+        message: `${where}the disk quota is used up. Free some space and try again; training goes on from its last checkpoint with --resume.`,
       };
     case 'EACCES':
     case 'EPERM':

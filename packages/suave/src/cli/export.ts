@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors.js';
 import type { CheckpointChoice } from '../evaluation/index.js';
 import { chooseDevice } from './device.js';
+import { exitStatus } from './exit.js';
 import { onnxText, safetensorsText, webText } from './export-text.js';
 import { oneOf, wholeNumber } from './numbers.js';
+import { stopOnSignals } from './signals.js';
 import { Terminal } from './terminal.js';
 import { defaultThreads, prepareThreads } from './threads.js';
 import { countOn } from './train-report.js';
@@ -39,7 +41,7 @@ export function addExportCommand(program: Command): void {
     .command('export')
     .summary('a network for browsers, onnxruntime or Python')
     .description(
-      'Writes the network of a run or checkpoint into a new folder: as ONNX in the layout of transformers.js and the Hugging Face hub, as a web page, or as safetensors for torchvision and timm. What is written is loaded again and compared with our own network.',
+      'Writes the network of a run or checkpoint into a new folder: as ONNX in the layout of transformers.js and the Hugging Face hub, as a web page, or as safetensors for torchvision and timm. What onnxruntime gives is compared with our own network before an ONNX folder is complete.',
     )
     .argument('<RUN|CKPT>', 'run folder or checkpoint file')
     .requiredOption('--format <NAME>', 'onnx, web or safetensors')
@@ -109,12 +111,18 @@ async function runExport(model: string, options: ExportCommandOptions): Promise<
   const terminal = new Terminal();
   const started = performance.now();
   const request = { model, out: options.out as string, checkpoint, quantize, workers, options, terminal };
-  const { result, text } = await formats[format](request);
-  terminal.endBar();
-  const seconds = Math.round(performance.now() - started) / 1000;
-  process.stdout.write(
-    options.json ? `${JSON.stringify({ ...result, seconds })}\n` : `${text}time      ${seconds.toFixed(1)} s\n`,
-  );
+  const stop = stopOnSignals(terminal, 'ending; nothing is written');
+  stop.signal.addEventListener('abort', () => process.exit(exitStatus.interrupted));
+  try {
+    const { result, text } = await formats[format](request);
+    const seconds = Math.round(performance.now() - started) / 1000;
+    terminal.endBar();
+    process.stdout.write(
+      options.json ? `${JSON.stringify({ ...result, seconds })}\n` : `${text}time      ${seconds.toFixed(1)} s\n`,
+    );
+  } finally {
+    stop.dispose();
+  }
 }
 
 function refuseForeign(format: Format, options: ExportCommandOptions): void {

@@ -70,5 +70,5 @@ export function holdsRun(root: string): boolean {
 
 /** Whether `path` is an existing folder. */
 export function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return existsSync(path) && statSync(path).isDirectory();
 }

@@ -9,7 +9,7 @@ import { isFolder } from '../../runs/index.js';
 import { suaveVersion } from '../../version.js';
 import { labelsOf } from '../hub/configs.js';
 import { buildOnnxModel, type ExportTarget, encodeOnnxModel, exportTargetOf, OnnxSession } from '../onnx/index.js';
-import { writeNewFolder } from '../output-folder.js';
+import { checkNewFolder, writeNewFolder } from '../output-folder.js';
 import { quantizeWeights } from '../quantize.js';
 import { writeAsset } from './assets.js';
 import type { PageModel } from './page-model.js';
@@ -53,6 +53,7 @@ export interface WebExport {
  */
 export async function exportWeb(options: WebExportOptions): Promise<WebExport> {
   const { out, quantize = null } = options;
+  checkNewFolder(out);
   using target = exportTargetOf(
     options.model,
     options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint },
@@ -92,7 +93,7 @@ function describe(
   const { metadata } = target;
   return {
     format: 1,
-    title: title ?? titleOf(model, target),
+    title: title?.trim() || titleOf(model, target),
     classes: labelsOf(metadata, outputs),
     clusters: metadata.classes === null,
     architecture: architectureText(metadata.model),

@@ -1,5 +1,7 @@
 /** @file The exported page in a real browser as visitors use it, and where it cannot work. */
 import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -124,11 +126,50 @@ describe.skipIf(chromiumPath === null)(`use of the page in Chromium${whyNoBrowse
     await page.close();
   });
 
+  it('lets nothing out, whatever a script in it tries', async () => {
+    const asked: string[] = [];
+    const server = createServer(({ url = '' }, response) => {
+      asked.push(url);
+      response.writeHead(200, { 'access-control-allow-origin': '*' }).end();
+    });
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address() as AddressInfo;
+    const page = await openPage(browser);
+    await page.goto(diskAddress(small));
+    await waitForState(page, 'ready');
+    const outcomes = await page.evaluate(`(async () => {
+      const address = (way) => 'http://127.0.0.1:${port}/' + way;
+      const load = (tag, way) => new Promise((done) => {
+        const element = Object.assign(document.createElement(tag), { onload: () => done('out'), onerror: () => done('kept') });
+        element.src = address(way);
+        document.body.append(element);
+      });
+      const text = "fetch('" + address('worker') + "').then(() => postMessage('out'), () => postMessage('kept'))";
+      const worker = new Worker(URL.createObjectURL(new Blob([text])));
+      const told = new Promise((done) => worker.addEventListener('message', ({ data }) => done(data)));
+      return [
+        await fetch(address('fetch')).then(() => 'out', () => 'kept'),
+        await load('img', 'image'),
+        await load('script', 'script'),
+        await told,
+      ];
+    })()`);
+    expect(outcomes).toEqual(['kept', 'kept', 'kept', 'kept']);
+    expect(asked).toEqual([]);
+    await page.close();
+    await new Promise((done) => server.close(done));
+  });
+
   it('classifies what the camera sees, until it is stopped', async () => {
     const page = await openPage(browser);
     const problems = watchPage(page);
     await page.goto(diskAddress(small));
-    await page.locator('#camera').click();
+    await page.evaluate(`{
+      const given = (globalThis.given = []);
+      const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      navigator.mediaDevices.getUserMedia = async (wish) => given[given.push(await ask(wish)) - 1];
+      for (let i = 0; i < 3; i++) document.getElementById('camera').click();
+    }`);
     await waitForState(page, 'ready');
     await page.locator('#live .bars').waitFor();
     expect(await page.locator('#live .bars li').count()).toBe(5);
@@ -139,6 +180,7 @@ describe.skipIf(chromiumPath === null)(`use of the page in Chromium${whyNoBrowse
     await page.locator('#stop').click();
     expect(await page.locator('#camera-view').isHidden()).toBe(true);
     expect(await page.evaluate("document.getElementById('video').srcObject")).toBeNull();
+    expect(await page.evaluate('given.map((stream) => stream.active)')).toEqual([false]);
     expect(problems).toEqual([]);
     await page.close();
   });
