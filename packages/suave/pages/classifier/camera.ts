@@ -3,6 +3,7 @@ import type { CheckpointInput } from '../../src/runs/checkpoint-metadata.js';
 import { AnswerView, answerText, type Threshold } from './answers.js';
 import { announce, byId, duration } from './dom.js';
 import type { Engine } from './engine.js';
+import type { Prediction } from './protocol.js';
 import type { Given } from './results.js';
 
 /** Time between two pictures at least, and between two announcements, in milliseconds. */
@@ -37,6 +38,7 @@ export class Camera {
   readonly #video = byId<HTMLVideoElement>('video');
   readonly #answer: AnswerView;
   #stream: MediaStream | null = null;
+  #isAsking = false;
   #kept = 0;
 
   constructor(options: CameraOptions) {
@@ -50,25 +52,31 @@ export class Camera {
   }
 
   async #start(): Promise<void> {
+    if (this.#isAsking) return; // a second click while the visitor is asked
+    this.#isAsking = true;
+    let stream: MediaStream;
     const problem = byId('camera-problem');
     problem.hidden = true;
     try {
       if (navigator.mediaDevices === undefined) {
         throw new Error('it needs a page that was opened from disk, from this computer or over https.');
       }
-      this.#stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
     } catch (error) {
       problem.textContent = cameraProblem(error);
       problem.hidden = false;
       return;
+    } finally {
+      this.#isAsking = false;
     }
-    this.#video.srcObject = this.#stream;
+    this.#stream = stream;
+    this.#video.srcObject = stream;
     this.#section.hidden = false;
     byId('camera').hidden = true;
     byId('stop').focus();
-    await this.#video.play();
+    await this.#video.play().catch(() => {}); // stopped meanwhile
     await this.#options.ready;
-    this.#watch(this.#stream);
+    this.#watch(stream);
   }
 
   /** Predicts until the camera is stopped. */
@@ -79,9 +87,12 @@ export class Camera {
     while (this.#stream === stream) {
       const started = performance.now();
       if (this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && !document.hidden) {
-        const frame = await createImageBitmap(this.#video);
-        const prediction = await this.#options.engine.classifyFrame(frame);
+        const prediction = await this.#look().catch((error: Error) => {
+          note.textContent = error.message;
+          return null;
+        });
         if (this.#stream !== stream) return;
+        if (prediction === null) break;
         const milliseconds = prediction.prepareMs + prediction.networkMs;
         this.#answer.prediction = prediction;
         note.textContent = duration(milliseconds);
@@ -95,6 +106,11 @@ export class Camera {
       }
       await new Promise((resolve) => setTimeout(resolve, Math.max(20, started + pause - performance.now())));
     }
+  }
+
+  /** What the network says of this moment. */
+  async #look(): Promise<Prediction> {
+    return this.#options.engine.classifyFrame(await createImageBitmap(this.#video));
   }
 
   /** Marks the square that the network sees. */
