@@ -1,4 +1,4 @@
-/** @file Runs the README's snippets: every fenced block whose language is followed by `run`, in order, in one folder. */
+/** @file Runs the snippets of README and docs/export.md: every fenced block whose language is followed by `run`, in order, in one folder. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,11 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const snippets = [...readme.matchAll(/^```(\w+) run\n(.*?)^```$/gms)].map(([, language, text]) => ({ language, text }));
+const snippets = ['README.md', 'docs/export.md'].flatMap((document) =>
+  [...readFileSync(join(root, document), 'utf8').matchAll(/^```(\w+) run\n(.*?)^```$/gms)].map(
+    ([, language, text]) => ({ document, language, text }),
+  ),
+);
 
 const colors = { red: '#c03020', green: '#20a040', blue: '#2040c0' };
 const folder = mkdtempSync(join(tmpdir(), 'suave-readme-'));
@@ -47,12 +50,12 @@ function command(language: string, text: string): [string, string[]] {
   return [process.execPath, [file]];
 }
 
-test('the README has snippets to run', () => {
-  expect(snippets.map(({ language }) => language)).toEqual(['sh', 'sh', 'js']);
+test('README and docs/export.md have snippets to run', () => {
+  expect(snippets.map(({ language }) => language)).toEqual(['sh', 'sh', 'js', 'js', 'js']);
 });
 
-test.each(snippets.map(({ language, text }, index) => ({ number: `${index + 1}`, language, text })))(
-  'README snippet $number, $language',
+test.each(snippets.map((snippet, index) => ({ number: `${index + 1}`, ...snippet })))(
+  'snippet $number, $language, of $document',
   { timeout: 300_000 },
   ({ language, text }) => {
     const result = spawnSync(...command(language, text), {
