@@ -1,11 +1,11 @@
 /** @file `suave export --format web`: a folder that shows a classifier at work in any browser, without a server and without a network. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { runOfCheckpoint } from '../../evaluation/classifier.js';
 import type { CheckpointChoice } from '../../evaluation/index.js';
 import { architectureText } from '../../evaluation/network.js';
 import { storedData } from '../../evaluation/own-data.js';
-import { isFolder } from '../../runs/index.js';
 import { suaveVersion } from '../../version.js';
 import { labelsOf } from '../hub/configs.js';
 import { buildOnnxModel, type ExportTarget, encodeOnnxModel, exportTargetOf, OnnxSession } from '../onnx/index.js';
@@ -24,7 +24,7 @@ export interface WebExportOptions {
   readonly checkpoint?: CheckpointChoice;
   /** `int8`: weights of 8 bits. */
   readonly quantize?: 'int8' | null;
-  /** Heading of the page; the name of the folder of images unless said, else that of the run. */
+  /** Heading of the page; the name of the folder of images unless said, else that of the run or checkpoint. */
   readonly title?: string;
 }
 
@@ -104,10 +104,11 @@ function describe(
   };
 }
 
-/** The name of the images that it was trained on, else of the run. */
+/** The name of the images that it was trained on, else of the run or checkpoint. */
 function titleOf(model: string, { file, metadata }: ExportTarget): string {
   const images = storedData(metadata)?.path;
-  return basename(resolve(images ?? (isFolder(model) ? model : dirname(dirname(file))))) || 'Classifier';
+  if (images !== undefined) return basename(resolve(images)) || 'Classifier';
+  return basename(runOfCheckpoint(resolve(model)) ?? resolve(file), '.safetensors') || 'Classifier';
 }
 
 /** Loads the model here as the page does, and predicts once. */

@@ -163,6 +163,7 @@ describe.skipIf(chromiumPath === null)(`answers of the page in Chromium${whyNoBr
     const problems = watchPage(page);
     await page.goto(diskAddress(one));
     await waitForState(page, 'ready');
+    expect(await page.title()).toBe('classifier-1');
     expect((await choosePictures(page, [paths[0]]))[0]).toMatchObject({
       verdict: 'class 0',
       top: [{ class: 'class 0', probability: 1 }],
