@@ -1,5 +1,5 @@
 /** @file Event files and tables of real runs, read by readers that share nothing with what writes them; and a run that is killed. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -137,45 +137,53 @@ print(json.dumps({
   });
 });
 
-describe('an interrupted run', () => {
-  const expectEqualToWhole = (out: string): void => {
-    for (const stage of ['swav', 'suave']) expect(timeless(out, stage)).toEqual(timeless('whole', stage));
-    const table = (run: string) =>
-      readFileSync(place.path(run, 'metrics.csv'), 'utf8')
-        .split('\n')
-        .map((row) => row.split(','));
-    const seconds = table('whole')[0].indexOf('seconds');
-    const timelessTable = (run: string) => table(run).map((row) => row.filter((_, i) => i !== seconds));
-    expect(timelessTable(out)).toEqual(timelessTable('whole'));
+describe('a run that is resumed', () => {
+  /** metrics.csv without the clock. */
+  const timelessTable = (out: string): string[][] => {
+    const rows = readFileSync(place.path(out, 'metrics.csv'), 'utf8')
+      .split('\n')
+      .map((row) => row.split(','));
+    const seconds = rows[0].indexOf('seconds');
+    return rows.map((row) => row.filter((_, i) => i !== seconds));
+  };
+  const numbers = (out: string, stage: string) =>
+    timeless(out, stage)
+      .filter(({ scalars }) => scalars.length > 0)
+      .map(({ step, scalars }) => [step, scalars]);
+  /** Trains until `pattern` is told, then is killed. */
+  const killedAt = async (pattern: RegExp, ...more: string[]): Promise<void> => {
+    const running = place.start(argsFor('killed', ...more));
+    await running.seen(pattern);
+    running.child.kill('SIGKILL');
+    await running.done;
   };
 
-  it('has the same events and the same table after kill -9 and a resume', async () => {
-    for (const [index, pattern] of [/swav epoch 1:/, /suave epoch 1:/, /suave epoch 3:/].entries()) {
-      const more = index === 0 ? [] : ['--resume'];
-      const running = place.start(argsFor('killed', '--log', 'csv,tensorboard', ...more));
-      await running.seen(pattern);
-      running.child.kill('SIGKILL');
-      await running.done;
-    }
+  it('has the same events and the same table after each kill -9 and a resume, also where it had other outputs', async () => {
+    const blocking = place.write('killed/tensorboard', 'a file where a folder should be');
+    const blocked = await train('killed');
+    expect(blocked.status).toBe(1);
+    expect(blocked.stderr.trim().split('\n').at(-1)).toMatch(/killed\/tensorboard/);
+    rmSync(blocking);
+    await killedAt(/swav epoch 1:/, '--resume', '--log', 'none', '--set', 'data.workers=1');
+    expect(existsSync(place.path('killed', 'tensorboard'))).toBe(false);
+    expect(existsSync(place.path('killed', 'metrics.csv'))).toBe(false);
+    await killedAt(/suave epoch 1:/, '--resume', '--log', 'csv,tensorboard');
+    await killedAt(/suave epoch 3:/, '--resume', '--log', 'csv,tensorboard');
     const resumed = await train('killed', '--resume', '--log', 'tensorboard,csv');
     expect(resumed.status, resumed.stderr).toBe(0);
-    expectEqualToWhole('killed');
+    expect(timelessMetrics(place.path('killed'))).toEqual(timelessMetrics(place.path('whole')));
+    expect(numbers('killed', 'swav')).toEqual(numbers('whole', 'swav'));
+    expect(timeless('killed', 'suave')).toEqual(timeless('whole', 'suave'));
+    expect(timelessTable('killed')).toEqual(timelessTable('whole'));
   });
 
-  it('may be resumed with other outputs, which get what they missed', async () => {
-    const running = place.start(argsFor('changed', '--log', 'none'));
-    await running.seen(/suave epoch 2:/);
-    running.child.kill('SIGINT');
-    expect((await running.done).status).toBe(130);
-    expect(existsSync(place.path('changed', 'tensorboard'))).toBe(false);
-    expect(existsSync(place.path('changed', 'metrics.csv'))).toBe(false);
-    const resumed = await train('changed', '--resume', '--log', 'tensorboard,csv');
+  it('that is finished gets the events of a stage that has none', async () => {
+    rmSync(place.path('killed', 'tensorboard'), { recursive: true });
+    rmSync(place.path('killed', 'metrics.csv'));
+    const resumed = await train('killed', '--resume', '--log', 'csv,tensorboard');
     expect(resumed.status, resumed.stderr).toBe(0);
-    const scalars = (out: string, stage: string) => timeless(out, stage).filter((event) => event.scalars.length > 0);
-    for (const stage of ['swav', 'suave']) {
-      const numbers = (out: string) => scalars(out, stage).map(({ step, scalars: found }) => [step, found]);
-      expect(numbers('changed')).toEqual(numbers('whole'));
-    }
+    for (const stage of ['swav', 'suave']) expect(numbers('killed', stage)).toEqual(numbers('whole', stage));
+    expect(timelessTable('killed')).toEqual(timelessTable('whole'));
   });
 });
 
@@ -191,15 +199,5 @@ describe('--log', () => {
       expect(outcome.stderr).toMatch(hint);
       expect(existsSync(place.path('never'))).toBe(false);
     }
-  });
-
-  it('a place that cannot be written ends the run with its name; a resume goes on', async () => {
-    place.write('blocked/tensorboard', 'a file where a folder should be');
-    const outcome = await train('blocked');
-    expect(outcome.status).toBe(1);
-    expect(outcome.stderr.trim().split('\n').at(-1)).toMatch(/blocked\/tensorboard/);
-    const resumed = await train('blocked', '--resume', '--log', 'none', '--set', 'data.workers=1');
-    expect(resumed.status, resumed.stderr).toBe(0);
-    expect(timelessMetrics(place.path('blocked'))).toEqual(timelessMetrics(place.path('whole')));
   });
 });

@@ -34,11 +34,21 @@ export class RunOutputs {
     this.#method = method;
     if (!this.#config.logging.outputs.includes('tensorboard')) return;
     const records = readMetrics(this.#paths.metrics);
-    const names = this.#config.stages.map(({ name }) => name);
-    for (const name of names.slice(0, index)) {
+    this.#completeStages(index, records);
+    this.#events = this.#open(this.#config.stages[index].name, step, records);
+  }
+
+  /** Writes what a finished run lacks, as far as `metrics.jsonl` tells it: the run may have had other outputs. */
+  complete(): void {
+    if (!this.#config.logging.outputs.includes('tensorboard')) return;
+    this.#completeStages(this.#config.stages.length, readMetrics(this.#paths.metrics));
+  }
+
+  /** Events of those of the first `count` stages that have none. */
+  #completeStages(count: number, records: readonly MetricsRecord[]): void {
+    for (const { name } of this.#config.stages.slice(0, count)) {
       if (eventFiles(this.#folder(name)).length === 0) this.#open(name, Infinity, records).close();
     }
-    this.#events = this.#open(names[index], step, records);
   }
 
   #folder(stage: string): string {

@@ -51,6 +51,8 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
     if (checkpoint?.metadata.finished) {
       const result = resultOf(paths, checkpoint.metadata, data, { interrupted: false, alreadyFinished: true });
       checkpoint.dispose();
+      outputs = new RunOutputs(config, paths);
+      outputs.complete();
       return result;
     }
     metrics = new MetricsWriter(paths.metrics, checkpoint?.metadata.metricsLines ?? 0);
@@ -66,7 +68,8 @@ export async function trainRun(request: RunRequest): Promise<RunResult> {
         if (checkpoint !== null) stage.trainer.load(checkpoint);
         checkpoint?.dispose();
         checkpoint = null;
-        await writeViewSheet(paths.views, config.stages[index].name, stage.batches);
+        const anew = stage.trainer.step === 0;
+        await writeViewSheet(paths.views, config.stages[index].name, stage.batches, { anew });
         outputs.beginStage(index, stage.trainer.step, stage.method);
         const outcome = await stage.trainer.run();
         seconds = stage.trainer.seconds;

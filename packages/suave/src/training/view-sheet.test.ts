@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { liveTensors, scope, type Tensor } from '@suave/torch';
 import sharp from 'sharp';
@@ -86,11 +86,11 @@ describe.each([...recipes, 'supervised'])('what is looked at of %s', (name) => {
 });
 
 describe('the picture of a stage', () => {
-  it('has a row for each image, a column for each view, and is not drawn again', async () => {
+  it('has a row for each image, a column for each view, and is drawn again only when asked', async () => {
     const config = reducedRecipe('suave-cifar10');
     config.stages = config.stages.slice(-1).map((stage) => ({ ...stage, init: 'nothing' as const }));
     const views = join(folder, 'views');
-    await withBatches(config, (batches) => writeViewSheet(views, 'suave', batches));
+    await withBatches(config, (batches) => writeViewSheet(views, 'suave', batches, { anew: false }));
     const layout = JSON.parse(readFileSync(join(views, 'suave.json'), 'utf8'));
     expect(layout).toMatchObject({ rows: 4, cell: 48, gap: 2 });
     const { columns } = layout;
@@ -100,8 +100,10 @@ describe('the picture of a stage', () => {
     const { width, height } = await sharp(png).metadata();
     expect([width, height]).toEqual([columns.length * 50 - 2, 4 * 50 - 2]);
     writeFileSync(png, 'seen');
-    await withBatches(config, (batches) => writeViewSheet(views, 'suave', batches));
+    await withBatches(config, (batches) => writeViewSheet(views, 'suave', batches, { anew: false }));
     expect(readFileSync(png, 'utf8')).toBe('seen');
+    await withBatches(config, (batches) => writeViewSheet(views, 'suave', batches, { anew: true }));
+    expect((await sharp(png).metadata()).width).toBe(width);
   });
 
   it('stays small where every pixel is noise', async () => {
@@ -120,7 +122,7 @@ describe('the picture of a stage', () => {
       Object.assign(stage.batch, { unlabeled: 8, labeled: 8 });
       for (const view of stage.views.unlabeled) Object.assign(view, { size: 160, blur: null });
       config.data.cacheSide = 256;
-      await withBatches(config, (batches) => writeViewSheet(join(folder, 'large'), 'suave', batches));
+      await withBatches(config, (batches) => writeViewSheet(join(folder, 'large'), 'suave', batches, { anew: false }));
     } finally {
       data = own.before;
     }
@@ -129,23 +131,30 @@ describe('the picture of a stage', () => {
 });
 
 describe('a run', () => {
-  it('learns the same whether views are drawn or not, and draws them for every stage', async () => {
+  it('learns the same however often views are drawn, and draws them for every stage', async () => {
     const config = reducedRecipe('suave-cifar10');
-    const results = ['with', 'without'].map((name) => join(folder, name));
-    mkdirSync(runPaths(results[1]).views, { recursive: true });
-    for (const { name } of config.stages) writeFileSync(join(runPaths(results[1]).views, `${name}.png`), '');
-    const learned = [];
-    for (const out of results) {
-      await train({ ...request(config, out), baseline: false });
+    const [once, twice] = ['once', 'twice'].map((name) => join(folder, name));
+    const sheet = (out: string, { name }: { name: string }) => join(runPaths(out).views, `${name}.png`);
+    mkdirSync(runPaths(once).views, { recursive: true });
+    for (const stage of config.stages) writeFileSync(sheet(once, stage), 'of another run');
+    await train({ ...request(config, once), baseline: false });
+    const stopping = new AbortController();
+    const events = { step: () => stopping.abort() };
+    const stopped = await train({ ...request(config, twice), baseline: false, signal: stopping.signal, events });
+    expect(stopped.interrupted).toBe(true);
+    rmSync(runPaths(twice).views, { recursive: true });
+    await train({ ...request(config, twice), resume: true, baseline: false });
+    const learned = [once, twice].map((out) => {
       const { metrics, last } = runPaths(out);
       const bytes = readFileSync(last);
       const records = readMetrics(metrics).map(({ seconds: _seconds, ...rest }) => rest);
-      learned.push({ records, tensors: bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))).toString('base64') });
-    }
+      return { records, tensors: bytes.subarray(8 + Number(bytes.readBigUInt64LE(0))).toString('base64') };
+    });
     expect(learned[1]).toEqual(learned[0]);
-    for (const { name } of config.stages) {
-      expect(existsSync(join(runPaths(results[0]).views, `${name}.json`))).toBe(true);
-      expect(statSync(join(runPaths(results[1]).views, `${name}.png`)).size).toBe(0);
+    for (const stage of config.stages) {
+      expect((await sharp(sheet(once, stage)).metadata()).format).toBe('png');
+      expect(readFileSync(sheet(twice, stage)).equals(readFileSync(sheet(once, stage)))).toBe(true);
+      expect(existsSync(join(runPaths(twice).views, `${stage.name}.json`))).toBe(true);
     }
   });
 });

@@ -34,12 +34,18 @@ const cells = [96, 64, 48, 32] as const;
 const maxBytes = 300 * 1024;
 
 /**
- * Writes `FOLDER/<stage>.png` and `.json`, unless they are there.
+ * Writes `FOLDER/<stage>.png` and `.json`.
+ * @param anew  also where they are there: they may be of another run, whose other files were removed
  * @throws DataError IMAGES_CHANGED where an image of the first step cannot be read any more; the errors of writing a file
  */
-export async function writeViewSheet(folder: string, stage: string, batches: StageBatches): Promise<void> {
+export async function writeViewSheet(
+  folder: string,
+  stage: string,
+  batches: StageBatches,
+  { anew }: { anew: boolean },
+): Promise<void> {
   const path = join(folder, `${stage}.png`);
-  if (existsSync(path)) return;
+  if (!anew && existsSync(path)) return;
   const columns = await batches.lookAtFirst(rows, (blocks) => blocks.flatMap(columnsOf));
   const { png, cell } = await drawSheet(columns);
   const layout: ViewSheetLayout = { columns: columns.map(({ name }) => name), rows: rowsOf(columns), cell, gap };

@@ -26,7 +26,7 @@ import { scalarsOf } from './summaries.js';
 export interface EventFileOptions {
   /** Folder of the stage; made if missing. */
   readonly folder: string;
-  /** Steps of the stage that are done: what lies behind them is dropped. */
+  /** Steps of the stage that are done: what lies behind them is dropped, and all of a stage that begins. */
   readonly step: number;
   /** The stage's records of metrics.jsonl up to this step. */
   readonly records: readonly MetricsRecord[];
@@ -49,7 +49,8 @@ export class EventWriter {
   constructor({ folder, step, records, header }: EventFileOptions) {
     mkdirSync(folder, { recursive: true });
     const before = eventFiles(folder);
-    const kept = before.length === 0 ? [] : keptEvents(join(folder, before.at(-1)!), step);
+    const isBegun = before.length > 0 && step > 0; // else what lies there says nothing of this stage
+    const kept = isBegun ? keptEvents(join(folder, before.at(-1)!), step) : [];
     const lastStep = Math.max(0, ...kept.filter(({ isScalars }) => isScalars).map((event) => event.step));
     const start = [
       frameRecord(encodeEvent(event(0, { fileVersion: 'brain.Event:2' }))),

@@ -96,6 +96,17 @@ describe('an event file', () => {
     expect(readEventFile(again.path).filter(({ texts }) => 'config' in texts)).toHaveLength(1);
   });
 
+  it('of a stage that begins holds nothing that an earlier run left in its folder', () => {
+    const folder = temporaryFolder();
+    const earlier = open(folder);
+    earlier.record(record(2));
+    earlier.close();
+    const writer = new EventWriter({ folder, step: 0, records: [], header: [textSummary('config', 'seed: 2')] });
+    writer.close();
+    expect(readEventFile(writer.path).flatMap(({ texts }) => Object.values(texts))).toEqual(['seed: 2']);
+    expect(curve(folder, 'loss/total')).toEqual([]);
+  });
+
   it('gets what it lacks from metrics.jsonl: a cut record, a damaged one, a missing file', () => {
     const folder = temporaryFolder();
     const records = [2, 4, 6].map((step) => record(step));
