@@ -50,16 +50,17 @@ export function isOwnFolder(folder: string, metadata: Described): boolean {
 }
 
 /**
- * The run's splits, when DATA is the data of the run: the same folder, or one that holds at least half of the images that are labeled or
- * held out (some may be gone); else null. Images that were trained on must not pass for new ones because one of them is gone.
+ * The run's splits, when DATA is the data of the run: the same folder, or one that holds at least half of its labeled or of its held-out
+ * images; else null. Images that were trained on must not pass for new ones because a few are gone.
  */
 export function ownSplits(model: string, folder: string, metadata: Described): Splits | null {
   const run = runOfCheckpoint(model);
   const splitsFolder = run === null ? null : splitsFolderOf(run);
   if (splitsFolder === null) return null;
   const splits = readSplits(splitsFolder);
-  const rows = [...splits.val, ...splits.labeled];
   if (isOwnFolder(folder, metadata)) return splits;
-  const numThere = rows.filter((row) => existsSync(join(folder, row.path))).length;
-  return 2 * numThere >= rows.length ? splits : null;
+  const { val, labeled, unlabeled } = splits;
+  const known = [val, labeled].some((rows) => rows.length > 0) ? [val, labeled] : [unlabeled];
+  const isThere = ({ path }: { path: string }) => existsSync(join(folder, path));
+  return known.some((rows) => rows.length > 0 && 2 * rows.filter(isThere).length >= rows.length) ? splits : null;
 }

@@ -200,6 +200,11 @@ describe('collectReport', () => {
     expect(found.source).toBe('hold-out');
     expect(found.images.measured).toBe(59);
     expect(found.notes).toContain('1 of 60 held-out images are gone since the run; the others are measured.');
+    for (let i = 0; i < 40; i++) rmSync(join(moved, `${i}.png`), { force: true });
+    for (const i of five.keys()) cpSync(join(moved, '40.png'), join(moved, `labeled-${i}.png`));
+    expect((await collectReport({ run, data: moved, ...workless })).images.measured).toBe(20);
+    for (let i = 40; i < 60; i++) rmSync(join(moved, `${i}.png`));
+    await expect(collectReport({ run, data: moved, ...workless })).rejects.toMatchObject({ code: 'MISSING_IMAGES' });
   });
 
   it('says of other data what predict says there, and keeps the calibration of the run', async () => {

@@ -1,5 +1,5 @@
 /** @file Writes the report of a run: one HTML file, and what programs need of it. */
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { UsageError } from '../errors.js';
 import { readCheckpointMetadata } from '../evaluation/index.js';
@@ -57,7 +57,13 @@ function checkFile(file: string, isAsked: boolean): void {
   if (isAsked && file === '') refuse('expected the name of a new file, got nothing. Give one.');
   if (!isAsked && isFolder(file)) refuse('expected the file of the report, got a folder. Move it away.');
   if (isAsked && existsSync(file)) refuse('expected a new file, got something that exists. Choose another name.');
-  if (isAsked && !isFolder(dirname(resolve(file)))) refuse('expected a folder to write into, found none. Create it.');
+  const folder = dirname(resolve(file));
+  if (isAsked && !isFolder(folder)) refuse('expected a folder to write into, found none. Create it.');
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch {
+    refuse('expected a folder that can be written to, got one that cannot. Name a file elsewhere with --out.');
+  }
 }
 
 function calibrationRecord({ calibration, coverage, images }: ReportData): CalibrationRecord | null {
