@@ -111,6 +111,11 @@ export interface CheckpointMetadata {
 }
 
 const key = 'suave';
+const backboneKeys = { patchSize: null, imageSize: null };
+const laterKeys = {
+  prototypes: { ...backboneKeys, ensembleHead: false },
+  linear: { ...backboneKeys, features: null },
+};
 
 /** The header entry of a checkpoint. */
 export function encodeCheckpointMetadata(metadata: CheckpointMetadata): Record<string, string> {
@@ -154,5 +159,11 @@ export function decodeCheckpointMetadata(file: string, header: Readonly<Record<s
       `${file}: expected checkpoint format 1, got ${metadata.format}. Use a newer version of Suave.`,
     );
   }
-  return metadata as CheckpointMetadata;
+  return { ...(metadata as CheckpointMetadata), model: withLaterKeys(metadata.model) };
+}
+
+/** Of a checkpoint from before there were transformers, ensemble heads and features of several blocks: it has none of them. */
+function withLaterKeys(model: CheckpointModel): CheckpointModel {
+  if (model.kind === 'prototypes') return { ...laterKeys.prototypes, ...model };
+  return model.kind === 'linear' ? { ...laterKeys.linear, ...model } : model;
 }

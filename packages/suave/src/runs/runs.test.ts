@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   acquireLock,
   checkOut,
+  decodeCheckpointMetadata,
   MetricsWriter,
   openRun,
   readConfig,
@@ -136,5 +137,28 @@ describe('run folder', () => {
     expect(() => readConfig(join(folder, 'none'))).toThrow(/no such run folder/);
     expect(() => readConfig(folder)).toThrow(/config\.yaml/);
     expect(runPaths(folder).stage('swav')).toMatch(/stage-swav\.safetensors$/);
+  });
+});
+
+describe('the description of a checkpoint', () => {
+  it('from before there were transformers says that it is none', () => {
+    const described = (model: object) => {
+      const header = { suave: JSON.stringify({ format: 1, model, input: {} }) };
+      return decodeCheckpointMetadata('last.safetensors', header).model;
+    };
+    const backbone = { arch: 'resnet8', width: 1, stem: 'cifar' };
+    const linear = { ...backbone, kind: 'linear', outputs: [3] };
+    expect(described(linear)).toEqual({ ...linear, patchSize: null, imageSize: null, features: null });
+    const prototypes = {
+      ...backbone,
+      kind: 'prototypes',
+      hidden: [16],
+      outputDim: 8,
+      outputs: [3],
+      onlineClasses: null,
+    };
+    expect(described(prototypes)).toEqual({ ...prototypes, patchSize: null, imageSize: null, ensembleHead: false });
+    const transformer = { ...linear, arch: 'vit-tiny', patchSize: 16, imageSize: 224, features: null };
+    expect(described(transformer)).toEqual(transformer);
   });
 });
