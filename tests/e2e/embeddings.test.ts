@@ -11,28 +11,17 @@ import { imageFolder, picture, tinyRecipe, Workplace } from './command.js';
 const place = new Workplace();
 let photos: string;
 let run: string;
+const threads = ['--threads', '1', '--workers', '1'];
 
 beforeAll(async () => {
   photos = await imageFolder(place, 'photos', 3, 12);
   run = place.path('run');
   const recipe = place.write('tiny.yaml', tinyRecipe);
-  const trained = await place.run([
-    'train',
-    photos,
-    '--recipe',
-    recipe,
-    '--out',
-    run,
-    '--threads',
-    '1',
-    '--epochs',
-    '4',
-  ]);
+  const args = ['train', photos, '--recipe', recipe, '--out', run, '--epochs', '4'];
+  const trained = await place.run([...args, ...threads]);
   expect(trained.status, trained.stderr).toBe(0);
 });
 afterAll(() => place.remove());
-
-const threads = ['--threads', '1', '--workers', '1'];
 
 const common = { device: 'cpu', workers: 0 };
 

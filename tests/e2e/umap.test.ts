@@ -17,18 +17,8 @@ beforeAll(async () => {
   photos = await imageFolder(place, 'photos', 4, 12);
   run = place.path('run');
   const recipe = place.write('tiny.yaml', tinyRecipe);
-  const trained = await place.run([
-    'train',
-    photos,
-    '--recipe',
-    recipe,
-    '--out',
-    run,
-    '--threads',
-    '1',
-    '--epochs',
-    '2',
-  ]);
+  const args = ['train', photos, '--recipe', recipe, '--out', run, '--epochs', '2'];
+  const trained = await place.run([...args, ...threads]);
   expect(trained.status, trained.stderr).toBe(0);
 });
 afterAll(() => place.remove());

@@ -1,7 +1,6 @@
 /** @file Door of evaluation: a classifier from a checkpoint, its accuracy on images of known class, predictions for files. */
 export { type CheckpointChoice, Classifier, findCheckpoint, readCheckpointMetadata } from './classifier.js';
 export {
-  checkNewFile,
   type EmbeddedBatch,
   type EmbedImagesOptions,
   type EmbedOptions,

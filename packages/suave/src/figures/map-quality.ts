@@ -2,6 +2,7 @@
 import { drawKey } from '../augment/index.js';
 import type { MapQuality } from './map-figure.js';
 import { nearestNeighbours } from './nearest-neighbours.js';
+import { selectRows } from './select-rows.js';
 
 /** Images whose order of all others is compared, and images whose neighbours vote. */
 const sampleSizes = { ranks: 1000, votes: 5000 } as const;
@@ -37,14 +38,6 @@ function sampleOf(items: readonly number[], size: number, seed: number): number[
   return Array.from(order.subarray(0, size), (i) => items[i]);
 }
 
-function rowsOf(values: Float32Array, dim: number, sample: readonly number[]): Float32Array {
-  const rows = new Float32Array(sample.length * dim);
-  sample.forEach((index, i) => {
-    rows.set(values.subarray(index * dim, (index + 1) * dim), i * dim);
-  });
-  return rows;
-}
-
 /** 1 − 2/(nk(2n−3k−1)) Σ_i Σ_j max(0, rank(i, j) − k) over the k nearest j of i on the map (Venna and Kaski 2001). */
 async function trustworthiness(
   { features, dim, points }: MeasuredMap,
@@ -53,8 +46,8 @@ async function trustworthiness(
   const n = sample.length;
   const k = Math.min(defaultK, Math.floor((n - 1) / 3));
   if (k < 1) return null;
-  const before = await nearestNeighbours(rowsOf(features, dim, sample), n, dim, n);
-  const after = await nearestNeighbours(rowsOf(points, 2, sample), n, 2, k + 1);
+  const before = await nearestNeighbours(selectRows(features, dim, sample), n, dim, n);
+  const after = await nearestNeighbours(selectRows(points, 2, sample), n, 2, k + 1);
   const rank = new Int32Array(n);
   let penalty = 0;
   for (let i = 0; i < n; i++) {
@@ -78,8 +71,8 @@ async function neighbourAccuracy(
     return own.filter(isRight).length / own.length;
   };
   return {
-    features: await accuracy(rowsOf(features, dim, sample), dim),
-    map: await accuracy(rowsOf(points, 2, sample), 2),
+    features: await accuracy(selectRows(features, dim, sample), dim),
+    map: await accuracy(selectRows(points, 2, sample), 2),
   };
 }
 

@@ -6,6 +6,7 @@ import { Draws } from '../augment/index.js';
 import { SuaveError } from '../errors.js';
 import { type Neighbours, nearestNeighbours } from './nearest-neighbours.js';
 import { principalPlane } from './principal-plane.js';
+import { selectRows } from './select-rows.js';
 
 /** How a map is made. */
 export interface ProjectionOptions {
@@ -83,14 +84,6 @@ function distinctRows(rows: Float32Array, count: number, dim: number): { kept: n
     kept.push(i);
   }
   return { kept, pointOf };
-}
-
-function selectRows(rows: Float32Array, dim: number, indices: readonly number[]): Float32Array {
-  const selected = new Float32Array(indices.length * dim);
-  indices.forEach((index, i) => {
-    selected.set(rows.subarray(index * dim, (index + 1) * dim), i * dim);
-  });
-  return selected;
 }
 
 /** Points of distinct rows, [count · 2]. */

@@ -1,9 +1,8 @@
 /** @file Writes a map as a file, in the form that its name asks for. */
-import { extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import sharp from 'sharp';
 import { CompleteFile } from '../data/complete-file.js';
-import { UsageError } from '../errors.js';
-import { checkNewFile } from '../evaluation/index.js';
+import { checkNewFile } from '../out-file.js';
 import type { MapFigure } from './map-figure.js';
 import { mapHtml } from './map-html.js';
 import { mapSvg } from './map-svg.js';
@@ -17,18 +16,7 @@ const pngScale = 2;
  * Checks the name of a figure before any work.
  * @throws UsageError `OUT_FORMAT`, `OUT_EXISTS`, `OUT_NO_FOLDER`
  */
-export function checkMapFile(out: string): (typeof extensions)[number] {
-  const extension = extname(out).toLowerCase();
-  const known = extensions.find((each) => each === extension);
-  if (known === undefined) {
-    throw new UsageError(
-      `suave umap --out: expected a file that ends in ${extensions.join(', ')}, got "${out}". The extension chooses the format.`,
-      { code: 'OUT_FORMAT' },
-    );
-  }
-  checkNewFile('umap', out);
-  return known;
-}
+export const checkMapFile = (out: string): (typeof extensions)[number] => checkNewFile('umap', out, extensions);
 
 /**
  * Draws and writes a figure; the file is complete or absent.

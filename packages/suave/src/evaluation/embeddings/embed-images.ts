@@ -17,18 +17,22 @@ export interface EmbeddedBatch {
   readonly probabilities: Float32Array | null;
 }
 
-/** How images are embedded. */
-export interface EmbedImagesOptions {
-  readonly kind: FeatureKind;
+/** How embedding is run and watched. */
+export interface EmbedRun {
   /** Decode workers; null picks a number. */
   readonly workers?: number | null;
   /** Images of a forward pass. Default 128. */
   readonly batch?: number;
   readonly signal?: AbortSignal | null;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** How images are embedded. */
+export interface EmbedImagesOptions extends EmbedRun {
+  readonly kind: FeatureKind;
   onBatch(batch: EmbeddedBatch): void;
   /** Receives every file that cannot be read; `path` is relative to the data folder. */
   onSkipped(path: string, reason: string): void;
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /**

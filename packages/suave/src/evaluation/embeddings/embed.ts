@@ -4,14 +4,19 @@ import { splitNames } from '../../data/index.js';
 import { uniqueNames } from '../../data/natural-order.js';
 import { DataError, listNames } from '../../errors.js';
 import { suaveVersion } from '../../version.js';
-import type { CheckpointChoice } from '../classifier.js';
-import { FeatureExtractor, type FeatureKind, type FeatureName, type WeightsChoice } from '../features.js';
+import {
+  FeatureExtractor,
+  type FeatureKind,
+  type FeatureName,
+  type FeatureOptions,
+  type WeightsChoice,
+} from '../features.js';
 import { type EmbeddingsDescription, fileSha256 } from './description.js';
-import { embedImages, listImages } from './embed-images.js';
+import { type EmbedRun, embedImages, listImages } from './embed-images.js';
 import { checkEmbeddingsFile, EmbeddingsWriter } from './writers.js';
 
 /** What to embed, with what, and where to. */
-export interface EmbedOptions {
+export interface EmbedOptions extends EmbedRun, FeatureOptions {
   /** Run folder or checkpoint file. */
   readonly model: string;
   /** Folder of images or one image; null: the data of the run. */
@@ -20,14 +25,6 @@ export interface EmbedOptions {
   readonly out: string;
   /** Default `backbone`: what other programs mean by the embedding of an image, not bound to the classes. */
   readonly features?: FeatureKind;
-  readonly device?: string;
-  readonly checkpoint?: CheckpointChoice;
-  /** Of DINO and Daino; default the teacher. */
-  readonly weights?: WeightsChoice | null;
-  readonly workers?: number | null;
-  readonly batch?: number;
-  readonly signal?: AbortSignal | null;
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** What was written. */

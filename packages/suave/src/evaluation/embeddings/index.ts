@@ -2,4 +2,3 @@
 export { type EmbedOptions, type EmbedReport, embed, nothingReadable } from './embed.js';
 export { type EmbeddedBatch, type EmbedImagesOptions, embedImages, listImages } from './embed-images.js';
 export { type SearchMatch, type SearchOptions, type SearchReport, type SearchResult, search } from './search.js';
-export { checkNewFile } from './writers.js';

@@ -4,14 +4,13 @@ import { fromTypedArray, noGrad, scope } from '@suave/torch';
 import { describeImages } from '../../data/index.js';
 import { DataError, UsageError } from '../../errors.js';
 import { isFolder } from '../../runs/index.js';
-import type { CheckpointChoice } from '../classifier.js';
-import { FeatureExtractor, type FeatureKind, type FeatureName, type WeightsChoice } from '../features.js';
+import { FeatureExtractor, type FeatureKind, type FeatureName, type FeatureOptions } from '../features.js';
 import { nothingReadable } from './embed.js';
-import { embedImages } from './embed-images.js';
+import { type EmbedRun, embedImages } from './embed-images.js';
 import { type EmbeddingsIndex, indexOfData, readIndex } from './embeddings-index.js';
 
 /** What to look for, and where. */
-export interface SearchOptions {
+export interface SearchOptions extends EmbedRun, FeatureOptions {
   /** Run folder or checkpoint file. */
   readonly model: string;
   /** Folder of images; null: the data of the run. Not with `index`. */
@@ -24,13 +23,6 @@ export interface SearchOptions {
   readonly top?: number;
   /** Default `backbone`, or what the index holds. */
   readonly features?: FeatureKind | null;
-  readonly device?: string;
-  readonly checkpoint?: CheckpointChoice;
-  readonly weights?: WeightsChoice | null;
-  readonly workers?: number | null;
-  readonly batch?: number;
-  readonly signal?: AbortSignal | null;
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 /** An image that is like a query. */

@@ -1,10 +1,8 @@
 /** @file Files of embeddings that are written row by row and are either complete or absent. */
-import { existsSync } from 'node:fs';
-import { dirname, extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { CompleteFile } from '../../data/complete-file.js';
 import { type DescribedImage, formatCsv } from '../../data/index.js';
-import { UsageError } from '../../errors.js';
-import { isFolder } from '../../runs/index.js';
+import { checkNewFile } from '../../out-file.js';
 import type { EmbeddingsDescription } from './description.js';
 import type { EmbeddedBatch } from './embed-images.js';
 import { ParquetRows } from './parquet-rows.js';
@@ -35,41 +33,7 @@ export interface RowFormatOptions {
  * The format that the name of a file asks for, checked before any work.
  * @throws UsageError `OUT_FORMAT` for an unknown extension, `OUT_EXISTS`, `OUT_NO_FOLDER`
  */
-export function checkEmbeddingsFile(out: string): Extension {
-  const extension = extname(out).toLowerCase();
-  const known = extensions.find((each) => each === extension);
-  if (known === undefined) {
-    throw new UsageError(
-      `suave embed --out: expected a file that ends in ${extensions.join(', ')}, got "${out}". The extension chooses the format.`,
-      { code: 'OUT_FORMAT' },
-    );
-  }
-  checkNewFile('embed', out);
-  return known;
-}
-
-/**
- * Checks that a file can be made.
- * @throws UsageError `OUT_EXISTS`, `OUT_NO_FOLDER`
- */
-export function checkNewFile(command: string, out: string): void {
-  if (existsSync(out)) {
-    throw new UsageError(
-      `suave ${command} --out: expected a new file, got "${out}", which exists. Choose another name.`,
-      {
-        code: 'OUT_EXISTS',
-      },
-    );
-  }
-  const folder = dirname(resolve(out));
-  if (isFolder(folder)) return;
-  throw new UsageError(
-    `suave ${command} --out: expected a file in a folder, but there is no "${folder}". Make it first.`,
-    {
-      code: 'OUT_NO_FOLDER',
-    },
-  );
-}
+export const checkEmbeddingsFile = (out: string): Extension => checkNewFile('embed', out, extensions);
 
 /** A file of embeddings in the making. Begins with the first batch, so that nothing is left where there is none. */
 export class EmbeddingsWriter {
