@@ -1,4 +1,5 @@
 /** @file Building blocks of pages that are one file: escaped text, data and scripts that cannot end their own element. */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -26,6 +27,11 @@ export function inlineJson(value: unknown): string {
 /** A script as the content of `<script>`: an end tag can only stand in strings and patterns, where `\/` is the same character. */
 export function inlineScript(source: string): string {
   return source.replace(/<\/(?=script)/gi, '<\\/');
+}
+
+/** How a Content-Security-Policy names the content of an element that may run or apply: `'sha256-…'`. */
+export function contentHash(content: string): string {
+  return `'sha256-${createHash('sha256').update(content).digest('base64')}'`;
 }
 
 /** Pages whose browser code lies in `pages/NAME/main.ts`, bundled when the package is built. */

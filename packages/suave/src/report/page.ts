@@ -1,6 +1,5 @@
 /** @file The report as a page: one HTML file that needs no network, readable without scripts; `pages/report` draws its charts. */
-import { createHash } from 'node:crypto';
-import { escapeHtml, inlineJson, inlineScript, pageBundle } from '../html.js';
+import { contentHash, escapeHtml, inlineJson, inlineScript, pageBundle } from '../html.js';
 import { classTable } from './page/class-table.js';
 import { pageData } from './page/collect-page-data.js';
 import { confusion } from './page/confusion.js';
@@ -22,7 +21,7 @@ export function renderReport(data: ReportData): string {
   const policy = [
     "default-src 'none'",
     'img-src data:',
-    `script-src 'sha256-${createHash('sha256').update(code).digest('base64')}'`,
+    `script-src ${contentHash(code)}`,
     "style-src 'unsafe-inline'",
     "base-uri 'none'",
     "form-action 'none'",

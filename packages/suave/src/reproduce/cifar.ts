@@ -2,7 +2,6 @@
 import {
   type Config,
   type DataFacts,
-  factsFor,
   type Override,
   recipeNamed,
   resolveRecipe,
@@ -173,10 +172,4 @@ export function planCifar(options: CifarOptions, notes: readonly string[]): Plan
       ),
     ],
   };
-}
-
-/** Facts of the data set itself, on a machine. */
-export function publishedFacts(set: CifarOptions['set'], labelsPerClass: number): DataFacts {
-  const facts = factsFor(recipeNamed(`suave-${set}`));
-  return { ...facts, numLabeled: labelsPerClass * facts.numClasses };
 }

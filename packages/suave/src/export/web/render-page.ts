@@ -1,12 +1,9 @@
 /** @file The page as one HTML text: markup, style, code and the description of the network. */
-import { createHash } from 'node:crypto';
-import { escapeHtml, inlineJson, inlineScript, pageBundle, workerBundle } from '../../html.js';
+import { contentHash, escapeHtml, inlineJson, inlineScript, pageBundle, workerBundle } from '../../html.js';
 import { modelElementId, type PageModel, workerElementId } from './page-model.js';
 
 /** Classes that the sentence below the title names. */
 const namedClasses = 3;
-
-const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 /**
  * What the page may do: run its own code and the scripts of its folder, and show pictures that it was given. It may connect to
@@ -15,8 +12,8 @@ const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(
 function contentSecurityPolicy(script: string, style: string): string {
   return [
     "default-src 'none'",
-    `script-src ${hashOf(script)} 'self' file: blob: 'wasm-unsafe-eval'`,
-    `style-src ${hashOf(style)}`,
+    `script-src ${contentHash(script)} 'self' file: blob: 'wasm-unsafe-eval'`,
+    `style-src ${contentHash(style)}`,
     'img-src blob: data:',
     'worker-src blob:',
     "connect-src 'none'",
