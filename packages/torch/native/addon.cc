@@ -37,7 +37,8 @@ NAPI_MODULE_INIT() {
     delete state;
     return nullptr;
   }
-  for (const auto& group : {operatorExports(), tensorExports(), autogradExports(), scopeExports(), runtimeExports(), glooExports()}) {
+  for (const auto& group : {operatorExports(), tensorExports(), autogradExports(), checkpointExports(), scopeExports(), sharingExports(), runtimeExports(),
+                            deviceExports(), glooExports(), syncBatchNormExports()}) {
     for (const Export& entry : group) {
       napi_value function;
       if (napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.callback, state, &function) != napi_ok ||

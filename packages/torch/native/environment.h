@@ -128,5 +128,9 @@ Exports autogradExports();
 Exports scopeExports();
 Exports runtimeExports();
 Exports glooExports();
+Exports deviceExports();
+Exports sharingExports();
+Exports checkpointExports();
+Exports syncBatchNormExports();
 
 }  // namespace suave

@@ -1,0 +1,3 @@
+/** @file Functions of the addon: streams, events, memory and graphs of accelerators. */
+
+export type DeviceFunctions = Record<never, never>;

@@ -1,0 +1,12 @@
+/** @file Functions of the addon: collectives over Gloo. */
+import type { Handle } from '../native.js';
+
+export interface DistributedFunctions {
+  glooAvailable(): boolean;
+  glooInit(address: string, rank: number, worldSize: number, timeoutSeconds: number): number;
+  glooAllReduce(group: number, tensor: Handle, operation: string): void;
+  glooBroadcast(group: number, tensor: Handle, root: number): void;
+  glooAllGather(group: number, tensor: Handle): Handle[];
+  glooBarrier(group: number): void;
+  glooDestroy(group: number): void;
+}
