@@ -61,6 +61,14 @@ export class OutOfMemoryError extends TorchError {
   }
 }
 
+/** Gradients and finite differences disagree; the message says for which input and which element. */
+export class GradCheckError extends TorchError {
+  override readonly name = 'GradCheckError';
+  constructor(message: string) {
+    super(message, 'ERR_TORCH_GRAD_CHECK');
+  }
+}
+
 /** No addon binary could be loaded. */
 export class LibtorchNotFoundError extends Error {
   override readonly name = 'LibtorchNotFoundError';

@@ -23,6 +23,7 @@ export {
 export {
   ArgumentError,
   DisposedTensorError,
+  GradCheckError,
   LibtorchNotFoundError,
   MissingOperatorError,
   OutOfMemoryError,

@@ -2,6 +2,14 @@
 import { type Handle, native } from '../native.js';
 import { handlesOf, type Tensor, wrapOptional } from '../tensor.js';
 
+/** One value, or a list of them. */
+export type OneOrMany<T> = T | readonly T[];
+
+/** A list of one, when it is not a list already. */
+export function asList<T>(value: OneOrMany<T>): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
 /** The accumulated gradient of each parameter, null where it is absent; one native call. The tensors belong to the current scope. */
 export function gradientsOf(parameters: readonly Tensor[]): (Tensor | null)[] {
   return native.gradients(handlesOf(parameters)).map(wrapOptional);
@@ -35,14 +43,13 @@ export interface GradOptions {
  * @throws TorchError when an input is unused and `allowUnused` is off
  */
 export function grad(
-  outputs: Tensor | readonly Tensor[],
-  inputs: Tensor | readonly Tensor[],
+  outputs: OneOrMany<Tensor>,
+  inputs: OneOrMany<Tensor>,
   options: GradOptions = {},
 ): (Tensor | null)[] {
-  const list = (value: Tensor | readonly Tensor[]) => (Array.isArray(value) ? value : [value]) as readonly Tensor[];
   const handles: Handle[] = native.grad(
-    handlesOf(list(outputs)),
-    handlesOf(list(inputs)),
+    handlesOf(asList(outputs)),
+    handlesOf(asList(inputs)),
     handlesOf(options.gradOutputs ?? []),
     options.retainGraph ?? options.createGraph ?? false,
     options.createGraph ?? false,
