@@ -9,14 +9,21 @@ function requireEqual(what, ours, theirs, tolerance) {
 
 export const benches = {
   overhead: {
-    description: 'a call of the public typed add on four numbers inside a scope, freeing included',
+    description:
+      'calls of the public typed face inside a scope, freeing included, against the same calls in Python: add of four numbers, addcmul with an option, cat of a list, and a training step of three 64-wide layers',
     target: 1.0,
     threads: 1,
     pythonModules: ['torch'],
     ours: 'overhead.mjs',
     theirs: 'overhead.py',
     // How many results a scope frees at once: a training step makes a few hundred.
-    cases: { scopeOf100: { callsPerScope: 100, calls: 200_000 } },
+    cases: {
+      add: { what: 'add', callsPerScope: 100, calls: 200_000 },
+      addcmul: { what: 'addcmul', callsPerScope: 100, calls: 100_000 },
+      cat: { what: 'cat', callsPerScope: 100, calls: 100_000 },
+      // PyTorch's optimizer in the form that is faster here.
+      mlpStep: { what: 'mlpStep', calls: 1000, foreach: false },
+    },
   },
   step: {
     description:

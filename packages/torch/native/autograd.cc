@@ -25,7 +25,7 @@ napi_value grad(Call& call) {
   const auto inputs = call.tensors(1, "inputs");
   const auto seeds = call.tensors(2, "gradOutputs");
   const bool create = call.boolean(4, false);
-  return call.fromHandles(torch::autograd::grad(outputs, inputs, seeds, call.boolean(3, create), create, call.boolean(5, false)));
+  return call.fromHandlesInRing(torch::autograd::grad(outputs, inputs, seeds, call.boolean(3, create), create, call.boolean(5, false)));
 }
 
 napi_value requiresGrad(Call& call) { return call.fromBoolean(call.tensor(0).requires_grad()); }
@@ -38,11 +38,17 @@ napi_value setRequiresGrad(Call& call) {
 
 napi_value isLeaf(Call& call) { return call.fromBoolean(call.tensor(0).is_leaf()); }
 
+/** `gradient(tensor) → handle`, 0 where it is absent. */
+napi_value gradient(Call& call) {
+  const at::Tensor& value = call.tensor(0).grad();
+  return value.defined() ? call.adopt(value) : call.fromNumber(0);
+}
+
 /** `gradients(parameters) → handles`, 0 where the gradient is absent. */
 napi_value gradients(Call& call) {
   std::vector<at::Tensor> result;
   for (const at::Tensor& tensor : call.tensors(0, "parameters")) result.push_back(tensor.grad());
-  return call.fromHandles(result);
+  return call.fromHandlesInRing(result);
 }
 
 /** `setGradients(parameters, gradients | null)`: one for each parameter; null or a 0 makes it absent. */
@@ -112,6 +118,7 @@ Exports autogradExports() {
           {"requiresGrad", guarded<requiresGrad>},
           {"setRequiresGrad", guarded<setRequiresGrad>},
           {"isLeaf", guarded<isLeaf>},
+          {"gradient", guarded<gradient>},
           {"gradients", guarded<gradients>},
           {"setGradients", guarded<setGradients>},
           {"gradEnabled", guarded<gradEnabled>},

@@ -108,12 +108,10 @@ IValue toList(napi_env env, napi_value value, const ArgumentPlan& argument, cons
 }
 
 IValue toTensorList(const Call& call, napi_value value, const ArgumentPlan& argument, bool optionalElements) {
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* data = nullptr;
-  if (napi_get_typedarray_info(call.env, value, &type, &length, &data, nullptr, nullptr) != napi_ok || type != napi_float64_array)
-    mismatch(argument, "a list of Tensors");
-  const double* handles = static_cast<const double*>(data);
+  HandleView view;
+  if (!readHandles(*call.state, call.env, value, &view)) mismatch(argument, "a list of Tensors");
+  const double* handles = view.data;
+  const size_t length = view.length;
   if (optionalElements) {
     c10::List<c10::optional<at::Tensor>> list;
     list.reserve(length);
@@ -217,12 +215,12 @@ std::string describe(const Environment& state, napi_env env, napi_value value, K
   }
   napi_value text;
   if (kind == Kind::TensorList || kind == Kind::OptionalTensorList) {
-    void* data = nullptr;
-    size_t length = 0;
-    if (napi_get_typedarray_info(env, value, nullptr, &length, &data, nullptr, nullptr) != napi_ok) return "?";
+    HandleView view;
+    if (!readHandles(state, env, value, &view)) return "?";
+    const size_t length = view.length;
     out << "[";
     for (size_t i = 0; i < length && i < 4; ++i) {
-      const Handle handle = static_cast<Handle>(static_cast<double*>(data)[i]);
+      const Handle handle = static_cast<Handle>(view.data[i]);
       if (i > 0) out << ", ";
       if (state.slots.alive(handle)) out << dtypeName(state.slots.get(handle).scalar_type()) << state.slots.get(handle).sizes();
       else out << "none";

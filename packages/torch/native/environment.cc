@@ -5,6 +5,13 @@
 #include "plan.h"
 
 namespace suave {
+namespace {
+
+constexpr size_t kRingResults = 1024;   // as in src/handle-list.ts
+constexpr size_t kRingLengths = 65536;
+
+}  // namespace
+
 
 Environment::Environment() { stack.reserve(64); }
 Environment::~Environment() = default;
@@ -72,17 +79,28 @@ std::vector<int64_t> Call::integers(size_t index, const char* what) const {
   return values;
 }
 
-std::vector<at::Tensor> Call::tensors(size_t index, const char* what) const {
+bool readHandles(const Environment& state, napi_env env, napi_value value, HandleView* view) {
+  double place = 0;
+  if (napi_get_value_double(env, value, &place) == napi_ok) {
+    if (!(place >= 0 && place <= static_cast<double>(state.handleRingLength) * kRingLengths)) return false;
+    const auto start = static_cast<size_t>(place) / kRingLengths;
+    view->length = static_cast<size_t>(place) % kRingLengths;
+    view->data = state.handleRing + start;
+    return start + view->length <= state.handleRingLength;
+  }
   napi_typedarray_type type;
-  size_t length = 0;
   void* data = nullptr;
-  if (index >= argc || napi_get_typedarray_info(env, argv[index], &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_float64_array)
-    throw ArgumentError(std::string(what) + ": expected a list of Tensors");
-  const double* handles = static_cast<const double*>(data);
-  std::vector<at::Tensor> tensors(length);
-  for (size_t i = 0; i < length; ++i)
-    if (handles[i] != 0) tensors[i] = state->slots.get(static_cast<Handle>(handles[i]));
+  if (napi_get_typedarray_info(env, value, &type, &view->length, &data, nullptr, nullptr) != napi_ok || type != napi_float64_array) return false;
+  view->data = static_cast<const double*>(data);
+  return true;
+}
+
+std::vector<at::Tensor> Call::tensors(size_t index, const char* what) const {
+  HandleView view;
+  if (index >= argc || !readHandles(*state, env, argv[index], &view)) throw ArgumentError(std::string(what) + ": expected a list of Tensors");
+  std::vector<at::Tensor> tensors(view.length);
+  for (size_t i = 0; i < view.length; ++i)
+    if (view.data[i] != 0) tensors[i] = state->slots.get(static_cast<Handle>(view.data[i]));
   return tensors;
 }
 
@@ -110,6 +128,13 @@ napi_value Call::fromHandles(const std::vector<at::Tensor>& tensors) const {
   for (size_t i = 0; i < tensors.size(); ++i)
     check(napi_set_element(env, result, static_cast<uint32_t>(i), tensors[i].defined() ? adopt(tensors[i]) : fromNumber(0)));
   return result;
+}
+
+napi_value Call::fromHandlesInRing(const std::vector<at::Tensor>& tensors) const {
+  if (tensors.size() > kRingResults || state->handleRing == nullptr) return fromHandles(tensors);
+  for (size_t i = 0; i < tensors.size(); ++i)
+    state->handleRing[i] = tensors[i].defined() ? static_cast<double>(state->adopt(tensors[i])) : 0;
+  return fromNumber(static_cast<double>(tensors.size()));
 }
 
 napi_value Call::undefined() const {

@@ -27,6 +27,9 @@ struct Environment {
   std::unordered_map<uint32_t, std::shared_ptr<void>> objects;  // process groups and the like
   uint32_t nextId = 1;
   napi_ref errorFactory = nullptr;
+  napi_ref handleRingReference = nullptr;
+  double* handleRing = nullptr;      // lists of handles, see src/handle-list.ts
+  size_t handleRingLength = 0;
 
   Environment();
   ~Environment();
@@ -38,6 +41,15 @@ struct Environment {
     return handle;
   }
 };
+
+/** A list of handles from JavaScript, where it lies. */
+struct HandleView {
+  const double* data = nullptr;
+  size_t length = 0;
+};
+
+/** Reads a list of handles: a place in the ring, or a Float64Array. Returns false for anything else. */
+bool readHandles(const Environment& state, napi_env env, napi_value value, HandleView* view);
 
 /** A value from JavaScript that does not fit: reported as a usage error with this text. */
 struct ArgumentError : std::runtime_error {
@@ -85,13 +97,15 @@ class Call {
   const at::Tensor& tensor(size_t index) const;
   Handle handle(size_t index) const;
   std::vector<int64_t> integers(size_t index, const char* what) const;
-  /** A Float64Array of handles; 0 gives an undefined tensor. */
+  /** A list of handles; 0 gives an undefined tensor. */
   std::vector<at::Tensor> tensors(size_t index, const char* what) const;
 
   napi_value fromNumber(double value) const;
   napi_value fromBoolean(bool value) const;
   napi_value fromString(const std::string& value) const;
   napi_value fromHandles(const std::vector<at::Tensor>& tensors) const;
+  /** As `fromHandles`, through the ring when they are few; only for the one list that a call returns. */
+  napi_value fromHandlesInRing(const std::vector<at::Tensor>& tensors) const;
   napi_value adopt(at::Tensor tensor) const { return fromNumber(static_cast<double>(state->adopt(std::move(tensor)))); }
   napi_value undefined() const;
 };

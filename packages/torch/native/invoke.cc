@@ -164,6 +164,8 @@ napi_value invoke(Call& call) {
     napi_value result;
     if (stack[0].isTensor() && stack[0].toTensor().defined()) {
       result = call.fromNumber(static_cast<double>(call.state->adopt(std::move(stack[0]).toTensor())));
+    } else if (stack[0].isTensorList()) {
+      result = call.fromHandlesInRing(stack[0].toTensorVector());
     } else {
       result = fromIValue(call, stack[0]);
     }
@@ -215,10 +217,26 @@ napi_value returnKinds(Call& call) {
   return call.fromString(kinds);
 }
 
+/** `setHandleRing(Float64Array)`: memory of lists of handles that both sides see. */
+napi_value setHandleRing(Call& call) {
+  void* data = nullptr;
+  Environment& state = *call.state;
+  napi_typedarray_type type;
+  size_t length = 0;
+  if (napi_get_typedarray_info(call.env, call.argv[0], &type, &length, &data, nullptr, nullptr) != napi_ok || type != napi_float64_array ||
+      state.handleRing != nullptr)
+    throw ArgumentError("setHandleRing: expected a Float64Array, once");
+  call.check(napi_create_reference(call.env, call.argv[0], 1, &state.handleRingReference));
+  state.handleRing = static_cast<double*>(data);
+  state.handleRingLength = length;
+  return nullptr;
+}
+
 }  // namespace
 
 Exports operatorExports() {
-  return {{"resolve", guarded<resolve>},
+  return {{"setHandleRing", guarded<setHandleRing>},
+          {"resolve", guarded<resolve>},
           {"invoke", guarded<invoke>},
           {"invokeVoid", guarded<invokeVoid>},
           {"schemas", guarded<schemas>},

@@ -17,13 +17,10 @@ napi_value scopeEnd(Call& call) {
   if (state.scopeStarts.empty()) throw ArgumentError("scopeEnd: no scope is open");
   const size_t start = state.scopeStarts.back();
   state.scopeStarts.pop_back();
-  const double* escaping = nullptr;
-  size_t count = 0;
-  if (call.argc > 0 && !call.missing(0)) {
-    void* data = nullptr;
-    call.check(napi_get_typedarray_info(call.env, call.argv[0], nullptr, &count, &data, nullptr, nullptr));
-    escaping = static_cast<const double*>(data);
-  }
+  HandleView view;
+  if (!call.missing(0) && !readHandles(state, call.env, call.argv[0], &view)) throw ArgumentError("scopeEnd: expected a list of Tensors");
+  const double* escaping = view.data;
+  const size_t count = view.length;
   std::unordered_set<Handle> many;
   if (count > 8)
     for (size_t i = 0; i < count; ++i) many.insert(static_cast<Handle>(escaping[i]));

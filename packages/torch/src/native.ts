@@ -1,7 +1,7 @@
 /**
  * @file The one file that touches the binary: loads it, and gives its functions types (those of `addon/`).
  *
- * Tensors cross the border as numbers (handles); lists of tensors as a `Float64Array` of handles, 0 for none.
+ * Tensors cross the border as numbers (handles); lists of tensors as `handle-list.ts` says, 0 for none.
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import type { ScopeFunctions } from './addon/scopes.js';
 import type { SharingFunctions } from './addon/sharing.js';
 import type { TensorFunctions } from './addon/tensors.js';
 import { LibtorchNotFoundError, torchError } from './errors.js';
+import { ring } from './handle-list.js';
 
 /** Names a slot of the native table and its generation; 0 is no tensor. */
 export type Handle = number;
@@ -34,6 +35,7 @@ function load(): { native: Native; folder: string } {
   try {
     const native = createRequire(import.meta.url)(join(folder, 'suave_torch.node')) as Native;
     native.setErrorFactory(torchError);
+    native.setHandleRing(ring);
     return { native, folder };
   } catch (error) {
     throw new LibtorchNotFoundError([join(folder, 'suave_torch.node')], error);

@@ -1,8 +1,9 @@
 /** @file What the generated operators share: ids resolved at first use, choosing between overloads, wrapping results. */
 import { MissingOperatorError } from './errors.js';
 import { OPERATORS } from './generated/table.js';
+import { type HandleList, type HandleResults, handlesOf, mapHandles } from './handle-list.js';
 import { type Handle, native } from './native.js';
-import { handlesOf, Tensor, wrap, wrapOptional } from './tensor.js';
+import { Tensor, wrap, wrapOptional } from './tensor.js';
 
 const ids = new Int32Array(OPERATORS.length).fill(-1);
 
@@ -25,12 +26,12 @@ export function handleOrNull(tensor: Tensor | null | undefined): Handle | null |
   return tensor === null || tensor === undefined ? tensor : tensor.handle;
 }
 
-export function listOrNull(tensors: readonly (Tensor | null)[] | null | undefined): Float64Array | null | undefined {
+export function listOrNull(tensors: readonly (Tensor | null)[] | null | undefined): HandleList | null | undefined {
   return tensors === null || tensors === undefined ? tensors : handlesOf(tensors);
 }
 
 export function wrapAll(handles: unknown): Tensor[] {
-  return (handles as Handle[]).map(wrap);
+  return mapHandles(handles as HandleResults, wrap);
 }
 
 /** Several results by kind: T tensor (null where there is none), L list of tensors, V value. */

@@ -2,9 +2,10 @@
 import { join, resolve as resolvePath } from 'node:path';
 import { MissingOperatorError } from './errors.js';
 import { Generator } from './generator.js';
+import { handlesOf } from './handle-list.js';
 import { buildTag, native } from './native.js';
 import { results, wrapAll } from './operator-runtime.js';
-import { handlesOf, Tensor, wrapOptional } from './tensor.js';
+import { Tensor, wrapOptional } from './tensor.js';
 
 /** Ids of operators asked for by name; each holds a plan in the addon, so it is made once. */
 const resolved = new Map<string, number>();

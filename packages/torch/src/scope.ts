@@ -1,7 +1,8 @@
 /** @file Ownership: scopes free what was made inside them; `keep` takes a tensor out of every scope. */
 import { ArgumentError } from './errors.js';
+import { type HandleList, handlesOf } from './handle-list.js';
 import { native } from './native.js';
-import { countScopes, handlesOf, Tensor, watch } from './tensor.js';
+import { countScopes, Tensor, watch } from './tensor.js';
 
 function collect(value: unknown, into: Tensor[], depth: number): void {
   if (value instanceof Tensor) into.push(value);
@@ -26,7 +27,7 @@ export function scope<T>(body: () => T): T {
   native.scopeBegin();
   countScopes(1);
   let open = true;
-  const close = (escaping?: Float64Array) => {
+  const close = (escaping?: HandleList) => {
     open = false;
     countScopes(-1);
     native.scopeEnd(escaping);
@@ -38,9 +39,7 @@ export function scope<T>(body: () => T): T {
         'scope: expected a synchronous function, got one that returns a promise. Await outside the scope.',
       );
     if (result instanceof Tensor) {
-      const escaping = new Float64Array(1);
-      escaping[0] = result.handle;
-      close(escaping);
+      close(handlesOf([result]));
       if (native.scopeDepth() === 0) watch(result);
     } else if (result === undefined || result === null || typeof result !== 'object') {
       close();

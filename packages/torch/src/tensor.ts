@@ -6,6 +6,7 @@
 import { inspect } from 'node:util';
 import { allocate, bytesOf, type Device, type DType, dtypeOf, type TypedArray, type TypedArrays } from './dtype.js';
 import { ArgumentError, ShapeError } from './errors.js';
+import { handlesOf } from './handle-list.js';
 import { type Handle, native } from './native.js';
 import { formatTensor } from './print.js';
 
@@ -49,16 +50,6 @@ export function wrapOptional(handle: Handle): Tensor | null {
 /** Puts a kept tensor into the finalization net. */
 export function watch(tensor: Tensor): void {
   finalization.register(tensor, tensor.handle);
-}
-
-/** A list of tensors as the addon takes it. */
-export function handlesOf(tensors: readonly (Tensor | null | undefined)[]): Float64Array {
-  const handles = new Float64Array(tensors.length);
-  for (let i = 0; i < tensors.length; i++) {
-    const tensor = tensors[i];
-    if (tensor !== null && tensor !== undefined) handles[i] = tensor.handle;
-  }
-  return handles;
 }
 
 /**
@@ -126,7 +117,7 @@ export class Tensor<D extends DType = DType, R extends number = number> {
 
   /** Gradient that `backward` accumulated, or null; the tensor belongs to the current scope, the gradient itself to this leaf. */
   get grad(): Tensor<D, R> | null {
-    return wrapOptional(native.gradients(handlesOf([this]))[0]!) as Tensor<D, R> | null;
+    return wrapOptional(native.gradient(this.handle)) as Tensor<D, R> | null;
   }
 
   set grad(value: Tensor | null) {

@@ -1,21 +1,23 @@
 /** @file Functions of the addon: differentiation and the modes around it. */
+import type { HandleList, HandleResults } from '../handle-list.js';
 import type { Handle } from '../native.js';
 
 export interface AutogradFunctions {
   backward(tensor: Handle, gradient: Handle, retainGraph?: boolean, createGraph?: boolean): void;
   grad(
-    outputs: Float64Array,
-    inputs: Float64Array,
-    gradOutputs: Float64Array,
+    outputs: HandleList,
+    inputs: HandleList,
+    gradOutputs: HandleList,
     retainGraph?: boolean,
     createGraph?: boolean,
     allowUnused?: boolean,
-  ): Handle[];
+  ): HandleResults;
   requiresGrad(tensor: Handle): boolean;
-  setRequiresGrad(tensors: Float64Array, value: boolean): void;
+  setRequiresGrad(tensors: HandleList, value: boolean): void;
   isLeaf(tensor: Handle): boolean;
-  gradients(parameters: Float64Array): Handle[];
-  setGradients(parameters: Float64Array, gradients: Float64Array | null): void;
+  gradient(tensor: Handle): Handle;
+  gradients(parameters: HandleList): HandleResults;
+  setGradients(parameters: HandleList, gradients: HandleList | null): void;
   gradEnabled(): boolean;
   setGradEnabled(enabled: boolean): boolean;
   autocastBegin(deviceType: string, dtype: string): boolean;

@@ -1,6 +1,7 @@
 /** @file Gradients of many tensors in one native call. */
-import { type Handle, native } from '../native.js';
-import { handlesOf, type Tensor, wrapOptional } from '../tensor.js';
+import { handlesOf, mapHandles } from '../handle-list.js';
+import { native } from '../native.js';
+import { type Tensor, wrapOptional } from '../tensor.js';
 
 /** One value, or a list of them. */
 export type OneOrMany<T> = T | readonly T[];
@@ -12,7 +13,7 @@ export function asList<T>(value: OneOrMany<T>): readonly T[] {
 
 /** The accumulated gradient of each parameter, null where it is absent; one native call. The tensors belong to the current scope. */
 export function gradientsOf(parameters: readonly Tensor[]): (Tensor | null)[] {
-  return native.gradients(handlesOf(parameters)).map(wrapOptional);
+  return mapHandles(native.gradients(handlesOf(parameters)), wrapOptional);
 }
 
 /** Sets, or with null removes, the gradient of every parameter; one native call. */
@@ -47,7 +48,7 @@ export function grad(
   inputs: OneOrMany<Tensor>,
   options: GradOptions = {},
 ): (Tensor | null)[] {
-  const handles: Handle[] = native.grad(
+  const handles = native.grad(
     handlesOf(asList(outputs)),
     handlesOf(asList(inputs)),
     handlesOf(options.gradOutputs ?? []),
@@ -55,5 +56,5 @@ export function grad(
     options.createGraph ?? false,
     options.allowUnused ?? false,
   );
-  return handles.map(wrapOptional);
+  return mapHandles(handles, wrapOptional);
 }

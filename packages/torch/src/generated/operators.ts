@@ -2,9 +2,10 @@
 /** @file ATen's operators as typed functions: required arguments in order, the rest in one options object. */
 import type { Device, DType, Layout, MemoryFormat, Scalar } from '../dtype.js';
 import { Generator } from '../generator.js';
+import { handlesOf } from '../handle-list.js';
 import { native } from '../native.js';
 import { accepts, handleOrNull, id, isNumberList, isOptions, isScalar, isTensorList, results, wrapAll } from '../operator-runtime.js';
-import { handlesOf, Tensor, wrap } from '../tensor.js';
+import { Tensor, wrap } from '../tensor.js';
 
 /** `aten::__and__.Tensor`, `aten::__and__.Scalar` */
 export function __and__(self: Tensor, other: Tensor): Tensor;

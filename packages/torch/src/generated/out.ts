@@ -2,9 +2,10 @@
 /** @file ATen's `out=` forms: they write into the tensors given last and return them. */
 import type { Device, DType, Layout, MemoryFormat, Scalar } from '../dtype.js';
 import { Generator } from '../generator.js';
+import { handlesOf } from '../handle-list.js';
 import { native } from '../native.js';
 import { accepts, handleOrNull, id, isNumberList, isOptions, isScalar, isTensorList } from '../operator-runtime.js';
-import { handlesOf, Tensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
 
 /** `aten::__lshift__.Tensor_out`, `aten::__lshift__.Scalar_out` */
 export function __lshift__Out(self: Tensor, other: Tensor, out: Tensor): Tensor;
