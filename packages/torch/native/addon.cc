@@ -38,7 +38,7 @@ NAPI_MODULE_INIT() {
     return nullptr;
   }
   for (const auto& group : {operatorExports(), tensorExports(), autogradExports(), checkpointExports(), scopeExports(), sharingExports(), runtimeExports(),
-                            deviceExports(), glooExports(), syncBatchNormExports()}) {
+                            deviceExports(), glooExports(), syncBatchNormExports(), optimExports()}) {
     for (const Export& entry : group) {
       napi_value function;
       if (napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.callback, state, &function) != napi_ok ||

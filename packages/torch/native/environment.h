@@ -146,5 +146,6 @@ Exports deviceExports();
 Exports sharingExports();
 Exports checkpointExports();
 Exports syncBatchNormExports();
+Exports optimExports();
 
 }  // namespace suave

@@ -10,6 +10,7 @@ import type { DeviceFunctions } from './addon/devices.js';
 import type { DistributedFunctions } from './addon/distributed.js';
 import { findBuild } from './addon/find.js';
 import type { OperatorFunctions } from './addon/operators.js';
+import type { OptimFunctions } from './addon/optim.js';
 import type { RuntimeFunctions } from './addon/runtime.js';
 import type { ScopeFunctions } from './addon/scopes.js';
 import type { SharingFunctions } from './addon/sharing.js';
@@ -28,6 +29,7 @@ export type Native = OperatorFunctions &
   RuntimeFunctions &
   DeviceFunctions &
   SharingFunctions &
+  OptimFunctions &
   DistributedFunctions;
 
 function load(): { native: Native; folder: string } {

@@ -2,9 +2,12 @@
 import { gradientsOf } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
 import {
+  _foreachClampMax_,
+  _foreachClampMin_,
   _foreachMul_,
   _foreachNorm,
   add,
+  clamp_,
   clampMax,
   linalgVectorNorm,
   mul,
@@ -13,6 +16,7 @@ import {
   unbind,
   zeros,
 } from '../generated/operators.js';
+import { has } from '../operators.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 
@@ -45,22 +49,58 @@ export function clipGradientsPerTensor_(params: readonly Tensor[], maxNorm: numb
   );
 }
 
+/** How {@link clipGradNorm_} measures. */
+export interface ClipGradNormOptions {
+  /** Order of the norm, `Infinity` for the largest magnitude. Default 2. */
+  readonly normType?: number;
+}
+
 /**
- * Clips the joint norm of all gradients (PyTorch's clip_grad_norm_), in place.
- * @returns the joint norm before clipping, a scalar that is not read back
+ * Clips the joint norm of all gradients (PyTorch `clip_grad_norm_`), in place: g ← g·min(1, maxNorm/(‖all g‖ + 1e-6)).
+ * @param maxNorm  above 0
+ * @returns the joint norm before clipping, [] on the gradients' device; not read back
+ * @throws RangeError when a number is not above 0
  */
-export function clipGradients_(params: readonly Tensor[], maxNorm: number): Tensor {
+export function clipGradNorm_(
+  params: readonly Tensor[],
+  maxNorm: number,
+  { normType = 2 }: ClipGradNormOptions = {},
+): Tensor {
+  if (!(normType > 0)) throw new RangeError(`clipGradNorm_: expected a norm's order above 0, got ${normType}.`);
   return scope(() =>
     noGrad(() => {
-      const gradients = present(params, maxNorm, 'clipGradients_');
+      const gradients = present(params, maxNorm, 'clipGradNorm_');
       if (gradients.length === 0) return zeros([]);
-      const norm = linalgVectorNorm(stack(_foreachNorm(gradients)));
+      const norm = linalgVectorNorm(stack(_foreachNorm(gradients, { ord: normType })), { ord: normType });
       const factor = factors(norm, maxNorm);
-      _foreachMul_(
-        gradients,
-        gradients.map(() => factor),
-      );
+      _foreachMul_(gradients, new Array<Tensor>(gradients.length).fill(factor));
       return norm;
+    }),
+  );
+}
+
+/** {@link clipGradNorm_} by the Euclidean norm. */
+export function clipGradients_(params: readonly Tensor[], maxNorm: number): Tensor {
+  return clipGradNorm_(params, maxNorm);
+}
+
+/**
+ * Limits every element of every gradient to −clipValue … clipValue (PyTorch `clip_grad_value_`), in place.
+ * @param clipValue  0 or more
+ * @throws RangeError when it is negative
+ */
+export function clipGradValue_(params: readonly Tensor[], clipValue: number): void {
+  if (!(clipValue >= 0)) throw new RangeError(`clipGradValue_: expected a value of 0 or more, got ${clipValue}.`);
+  scope(() =>
+    noGrad(() => {
+      const gradients = gradientsOf(params).filter((gradient): gradient is Tensor => gradient !== null);
+      if (gradients.length === 0) return;
+      if (has('_foreach_clamp_min_.Scalar')) {
+        _foreachClampMin_(gradients, -clipValue);
+        _foreachClampMax_(gradients, clipValue);
+      } else {
+        for (const gradient of gradients) clamp_(gradient, { min: -clipValue, max: clipValue });
+      }
     }),
   );
 }

@@ -1,6 +1,7 @@
-/** @file Exponential moving average of one list of tensors by another. */
+/** @file Exponential moving averages of lists of tensors and of modules. */
 import { noGrad } from '../autograd/index.js';
-import { _foreachAdd_, _foreachMul_ } from '../generated/operators.js';
+import { _foreachAdd_, _foreachMul_, copy_ } from '../generated/operators.js';
+import type { Module } from '../nn/module.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 
@@ -22,4 +23,38 @@ export function emaUpdate_(target: readonly Tensor[], source: readonly Tensor[],
       _foreachAdd_(target, source, { alpha: 1 - momentum });
     }),
   );
+}
+
+/** What {@link emaUpdateModule_} does with buffers. */
+export interface EmaModuleOptions {
+  /**
+   * `copy` (default, as PyTorch's AveragedModel): those of the source; `average`: as parameters, but whole numbers are copied;
+   * `keep`: left alone.
+   */
+  readonly buffers?: 'copy' | 'average' | 'keep';
+}
+
+/**
+ * Averages the parameters of a module (PyTorch `AveragedModel` with `get_ema_multi_avg_fn`): target ← momentum·target +
+ * (1 − momentum)·source, by position; buffers as said. With momentum 0 it copies, which is how an average starts.
+ * @param target  a module of the same structure; modified
+ * @throws RangeError when the modules have other numbers of tensors
+ */
+export function emaUpdateModule_(
+  target: Module,
+  source: Module,
+  momentum: number,
+  { buffers = 'copy' }: EmaModuleOptions = {},
+): void {
+  emaUpdate_(target.parameters(), source.parameters(), momentum);
+  if (buffers === 'keep') return;
+  const [into, from] = [[...target.namedBuffers().values()], [...source.namedBuffers().values()]];
+  if (into.length !== from.length)
+    throw new RangeError(`emaUpdateModule_: expected as many buffers, got ${into.length} and ${from.length}.`);
+  const averaged = into.map((buffer) => buffers === 'average' && /float/.test(buffer.dtype));
+  noGrad(() => {
+    for (const [i, buffer] of into.entries()) if (!averaged[i]) copy_(buffer, from[i]!);
+  });
+  const some = (tensors: readonly Tensor[]) => tensors.filter((_, i) => averaged[i]);
+  emaUpdate_(some(into), some(from), momentum);
 }

@@ -1,9 +1,41 @@
-/** @file Optimizers, schedules, averaging and clipping. */
-export { AdamW, type AdamWOptions } from './adamw.js';
-export { clipGradients_, clipGradientsPerTensor_ } from './clip.js';
-export { emaUpdate_ } from './ema.js';
+/** @file Optimizers, schedules, averaging, clipping and loss scaling. */
+export { Adagrad, type AdagradGroup, type AdagradOptions } from './adagrad.js';
+export { Adam, type AdamGroup, type AdamOptions, AdamW, type AdamWOptions } from './adam.js';
+export {
+  type ClipGradNormOptions,
+  clipGradients_,
+  clipGradientsPerTensor_,
+  clipGradNorm_,
+  clipGradValue_,
+} from './clip.js';
+export { type EmaModuleOptions, emaUpdate_, emaUpdateModule_ } from './ema.js';
+export { GradScaler, type GradScalerOptions } from './grad-scaler.js';
+export type { GroupInput, ParamGroup, ParamGroupInput } from './groups.js';
 export { LARS, type LARSForm, type LARSGroup, type LARSGroupInput, type LARSOptions } from './lars.js';
-export type { Optimizer, ParamGroup, ParamGroupInput } from './optimizer.js';
+export {
+  chainedLR,
+  constantLR,
+  cosineAnnealingLR,
+  cosineAnnealingWarmRestarts,
+  exponentialLR,
+  type LinearLR,
+  lambdaLR,
+  linearLR,
+  multiStepLR,
+  type OneCycleLR,
+  type OneCyclePhases,
+  oneCycleLR,
+  oneCycleMomentum,
+  polynomialLR,
+  type Schedule,
+  sequentialLR,
+  stepLR,
+  type WarmRestarts,
+} from './lr-schedules.js';
+export type { MomentumGroup } from './momentum-optimizer.js';
+export type { Optimizer, StepOptions } from './optimizer.js';
+export type { OptimizerStateDict, SavedGroup } from './optimizer-state.js';
+export { RMSprop, type RMSpropGroup, type RMSpropOptions } from './rmsprop.js';
 export {
   cosine,
   emaMomentum,
@@ -14,4 +46,4 @@ export {
   type WarmupCosine,
   warmupCosine,
 } from './schedules.js';
-export { SGD, type SGDOptions } from './sgd.js';
+export { SGD, type SGDGroup, type SGDOptions } from './sgd.js';

@@ -16,9 +16,10 @@ import {
   where,
 } from '../generated/operators.js';
 import type { Tensor } from '../tensor.js';
+import { demand, type GroupInput, type Parameters, pick } from './groups.js';
 import type { Direction } from './momentum.js';
-import { completeGroups, demand, type ParamGroup, type ParamGroupInput, pick, type Stepped } from './optimizer.js';
-import { MomentumOptimizer } from './sgd.js';
+import { type MomentumGroup, MomentumOptimizer } from './momentum-optimizer.js';
+import type { Stepped } from './optimizer.js';
 
 /**
  * How the local rate is formed.
@@ -28,15 +29,18 @@ import { MomentumOptimizer } from './sgd.js';
  */
 export type LARSForm = 'suave' | 'paws' | 'daino';
 
-/** A group of LARS; `excluded` ones are neither scaled nor decayed. */
-export interface LARSGroup extends ParamGroup {
-  readonly excluded?: boolean;
+/** A group of LARS. */
+export interface LARSGroup extends MomentumGroup {
+  /** η, above 0. */
+  trustCoefficient: number;
+  /** 0 or more. */
+  eps: number;
+  /** Neither scaled nor decayed. */
+  excluded: boolean;
 }
 
 /** A group as given by the caller. */
-export interface LARSGroupInput extends ParamGroupInput {
-  readonly excluded?: boolean;
-}
+export type LARSGroupInput = GroupInput<LARSGroup>;
 
 /** Options of {@link LARS}; defaults are those of Suave. */
 export interface LARSOptions {
@@ -64,18 +68,17 @@ export interface LARSOptions {
 /** Layer-wise adaptive rate scaling (You et al., 2017); see {@link LARSForm} for the variants. */
 export class LARS extends MomentumOptimizer<LARSGroup> {
   readonly #form: LARSForm;
-  readonly #trust: number;
-  readonly #eps: number;
   readonly #clip: boolean;
   /** Per group and parameter: whether it takes its raw gradient. */
-  readonly #excluded: boolean[][];
+  readonly #excluded: boolean[][] = [];
+  readonly #oneDimensional: boolean;
 
-  constructor(params: readonly Tensor[] | readonly LARSGroupInput[], options: LARSOptions) {
+  constructor(params: Parameters<LARSGroup>, options: LARSOptions) {
     const { lr, momentum = 0.9, weightDecay = 1e-6, trustCoefficient = 0.001, eps = 1e-8 } = options;
     const { dampening = 0, nesterov = false, clip = false, excludeOneDimensional = false, form = 'suave' } = options;
     const lrInMomentum = options.lrInMomentum ?? form === 'paws';
-    super(completeGroups<LARSGroupInput>(params, { lr, weightDecay }), { momentum, dampening, nesterov, lrInMomentum });
-    demand(trustCoefficient > 0, 'LARS', 'a trust coefficient above 0', trustCoefficient);
+    const settings = { lr, weightDecay, momentum, dampening, nesterov, trustCoefficient, eps, excluded: false };
+    super(params, settings, lrInMomentum);
     demand(form === 'suave' || !clip, 'LARS', `no clipping in the form ${form}`, 'clip');
     demand(
       form === 'suave' || (dampening === 0 && !nesterov),
@@ -90,38 +93,42 @@ export class LARS extends MomentumOptimizer<LARSGroup> {
       'the learning rate outside the momentum in the form daino',
       'inside',
     );
-    const oneDimensional = excludeOneDimensional || form === 'daino';
     this.#form = form;
-    this.#trust = trustCoefficient;
-    this.#eps = eps;
     this.#clip = clip;
-    this.#excluded = this.paramGroups.map((group) =>
-      group.params.map((param) => group.excluded === true || (oneDimensional && param.shape.length === 1)),
+    this.#oneDimensional = excludeOneDimensional || form === 'daino';
+  }
+
+  protected override checkSettings(group: LARSGroup, where: string): void {
+    super.checkSettings(group, where);
+    demand(group.trustCoefficient > 0, where, 'a trust coefficient above 0', group.trustCoefficient);
+    demand(group.eps >= 0, where, 'eps of 0 or more', group.eps);
+  }
+
+  /** Per parameter of a group: whether it takes its raw gradient. */
+  #excludedOf(group: LARSGroup, groupIndex: number): readonly boolean[] {
+    this.#excluded[groupIndex] ??= group.params.map(
+      (param) => group.excluded || (this.#oneDimensional && param.shape.length === 1),
     );
+    return this.#excluded[groupIndex];
   }
 
   protected stepGroup(group: LARSGroup, groupIndex: number, stepped: Stepped): void {
-    const excluded = this.#excluded[groupIndex]!;
-    const positions = stepped.indices.map((_, position) => position);
-    const raw = positions.filter((position) => excluded[stepped.indices[position]!]);
-    if (raw.length > 0) this.momentumStep(groupIndex, group.lr, part(stepped, raw), { gradientScale: null, decay: 0 });
-    if (raw.length === positions.length) return;
-    const scaled =
-      raw.length === 0
-        ? stepped
-        : part(
-            stepped,
-            positions.filter((p) => !excluded[stepped.indices[p]!]),
-          );
-    if (this.#form === 'daino') this.#stepDaino(group, groupIndex, scaled);
-    else this.momentumStep(groupIndex, group.lr, scaled, this.#direction(group, scaled));
+    const excluded = this.#excludedOf(group, groupIndex);
+    const raw: number[] = [];
+    const scaled: number[] = [];
+    for (let i = 0; i < stepped.indices.length; i++) (excluded[stepped.indices[i]!] ? raw : scaled).push(i);
+    if (raw.length > 0) this.momentumStep(group, groupIndex, part(stepped, raw), { gradientScale: null, decay: 0 });
+    if (scaled.length === 0) return;
+    const rest = part(stepped, scaled);
+    if (this.#form === 'daino') this.#stepDaino(group, groupIndex, rest);
+    else this.momentumStep(group, groupIndex, rest, this.#direction(group, rest));
   }
 
   /** λ·g + λ·wd·p, with 1 and 0 in the place of λ and λ·wd where a norm is 0. */
-  #direction({ lr, weightDecay }: LARSGroup, { params, gradients }: Stepped): Direction {
+  #direction({ lr, weightDecay, trustCoefficient, eps }: LARSGroup, { params, gradients }: Stepped): Direction {
     const [paramNorms, gradientNorms] = norms(params, gradients);
     const decayed = weightDecay === 0 ? gradientNorms : add(gradientNorms, paramNorms, { alpha: weightDecay });
-    let rates = div(mul(paramNorms, this.#trust), add(decayed, this.#eps));
+    let rates = div(mul(paramNorms, trustCoefficient), add(decayed, eps));
     if (this.#clip) rates = clampMax(div(rates, lr), 1);
     const usable = logicalAnd(paramNorms, gradientNorms);
     return {
@@ -130,19 +137,20 @@ export class LARS extends MomentumOptimizer<LARSGroup> {
     };
   }
 
-  #stepDaino({ lr, weightDecay }: LARSGroup, groupIndex: number, stepped: Stepped): void {
+  #stepDaino(group: LARSGroup, groupIndex: number, stepped: Stepped): void {
     const { params } = stepped;
+    const { weightDecay, trustCoefficient } = group;
     const decayed =
       weightDecay === 0 ? stepped.gradients : _foreachAdd(stepped.gradients, params, { alpha: weightDecay });
     const [paramNorms, directionNorms] = norms(params, decayed);
-    const rates = div(mul(paramNorms, this.#trust), directionNorms);
+    const rates = div(mul(paramNorms, trustCoefficient), directionNorms);
     const gradientScale = unbind(where(logicalAnd(paramNorms, directionNorms), rates, 1));
-    this.momentumStep(groupIndex, lr, { ...stepped, gradients: decayed }, { gradientScale, decay: 0 });
+    this.momentumStep(group, groupIndex, { ...stepped, gradients: decayed }, { gradientScale, decay: 0 });
   }
 }
 
 /** Euclidean norms of two lists of the same length, as two vectors. */
-function norms(first: Tensor[], second: Tensor[]): [Tensor, Tensor] {
+function norms(first: readonly Tensor[], second: readonly Tensor[]): [Tensor, Tensor] {
   const all = stack(_foreachNorm([...first, ...second]));
   return [narrow(all, 0, 0, first.length), narrow(all, 0, first.length, second.length)];
 }

@@ -7,8 +7,8 @@ import type { Tensor } from '../tensor.js';
  * are needed. Lists hold one 0-dimensional tensor per parameter; `null` stands for 1.
  */
 export interface Direction {
-  readonly gradientScale: Tensor[] | null;
-  readonly decay: Tensor[] | number;
+  readonly gradientScale: readonly Tensor[] | null;
+  readonly decay: readonly Tensor[] | number;
 }
 
 /** Settings of one momentum step. */
@@ -23,9 +23,9 @@ export interface MomentumSettings {
 
 /** Adds factor·d to `target`, in place. The decay goes first, so that `target` may be `params` itself. */
 function addDirection_(
-  target: Tensor[],
-  params: Tensor[],
-  gradients: Tensor[],
+  target: readonly Tensor[],
+  params: readonly Tensor[],
+  gradients: readonly Tensor[],
   { gradientScale, decay }: Direction,
   factor: number,
 ): void {
@@ -36,14 +36,19 @@ function addDirection_(
 }
 
 /** One step without momentum: p ← p − lr·d. */
-export function plainStep_(params: Tensor[], gradients: Tensor[], direction: Direction, lr: number): void {
+export function plainStep_(
+  params: readonly Tensor[],
+  gradients: readonly Tensor[],
+  direction: Direction,
+  lr: number,
+): void {
   addDirection_(params, params, gradients, direction, -lr);
 }
 
 /** The first step of parameters without a buffer: v = d (or −lr·d), whatever the dampening. */
 export function firstBuffers(
-  params: Tensor[],
-  gradients: Tensor[],
+  params: readonly Tensor[],
+  gradients: readonly Tensor[],
   direction: Direction,
   { lr, lrInMomentum }: MomentumSettings,
 ): Tensor[] {
@@ -57,9 +62,9 @@ export function firstBuffers(
 
 /** v ← μ·v + (1 − dampening)·d, in place; with the rate inside v ← μ·v − lr·d. */
 export function moveBuffers_(
-  buffers: Tensor[],
-  params: Tensor[],
-  gradients: Tensor[],
+  buffers: readonly Tensor[],
+  params: readonly Tensor[],
+  gradients: readonly Tensor[],
   direction: Direction,
   { lr, momentum, dampening, lrInMomentum }: MomentumSettings,
 ): void {
@@ -69,9 +74,9 @@ export function moveBuffers_(
 
 /** p ← p − lr·v, or p − lr·(d + μ·v) with Nesterov; with the rate inside p ← p + v. */
 export function applyBuffers_(
-  buffers: Tensor[],
-  params: Tensor[],
-  gradients: Tensor[],
+  buffers: readonly Tensor[],
+  params: readonly Tensor[],
+  gradients: readonly Tensor[],
   direction: Direction,
   { lr, momentum, nesterov, lrInMomentum }: MomentumSettings,
 ): void {

@@ -4,11 +4,13 @@ import { native } from '../native.js';
 import { keep, liveTensors, scope } from '../scope.js';
 import { CheckpointError } from '../serialization/checkpoint-error.js';
 import { type NestedArray, type Tensor, tensor } from '../tensor.js';
-import { AdamW } from './adamw.js';
+import { Adagrad } from './adagrad.js';
+import { Adam, AdamW } from './adam.js';
 import { clipGradients_, clipGradientsPerTensor_ } from './clip.js';
 import { emaUpdate_ } from './ema.js';
 import { LARS } from './lars.js';
 import type { Optimizer } from './optimizer.js';
+import { RMSprop } from './rmsprop.js';
 import { SGD } from './sgd.js';
 
 function leaf(values: NestedArray, gradient?: NestedArray): Tensor {
@@ -119,7 +121,10 @@ describe('all optimizers', () => {
     LARS: (params) => new LARS(params, { lr: 0.1 }),
     'LARS, clipped, 1-D excluded': (params) => new LARS(params, { lr: 0.1, clip: true, excludeOneDimensional: true }),
     'LARS of Daino': (params) => new LARS(params, { lr: 0.1, form: 'daino' }),
+    Adam: (params) => new Adam(params, { weightDecay: 0.1, amsgrad: true }),
     AdamW: (params) => new AdamW(params),
+    RMSprop: (params) => new RMSprop(params, { centered: true, momentum: 0.9 }),
+    Adagrad: (params) => new Adagrad(params, { lrDecay: 0.1 }),
   };
   const many = (count: number) =>
     Array.from({ length: count }, (_, i) => (i % 2 === 0 ? leaf([[1, i]], [[0.1, 0.2]]) : leaf([1, i], [0.1, 0.2])));
@@ -165,6 +170,122 @@ describe('all optimizers', () => {
     params[0]!.grad = tensor([[1, 1]], { dtype: 'float64' });
     optimizer.zeroGrad();
     expect(params[0]!.grad).toBeNull();
+  });
+
+  test.each(Object.entries(makers))('%s: a flagged step changes no bit, whichever way it is decided', (_, make) => {
+    const params = [
+      leaf(
+        [
+          [1, -0],
+          [2, 3],
+        ],
+        [
+          [0.5, Number.NaN],
+          [Number.POSITIVE_INFINITY, 1],
+        ],
+      ),
+      leaf([-0, 1], [-0, 2]),
+    ];
+    const bits = (tensors: readonly Tensor[]) => tensors.map((tensor) => Buffer.from(tensor.bytes()).toString('hex'));
+    const optimizer = make(params);
+    const flag = keep(tensor(1));
+    const all = () =>
+      scope(() => [bits(params), [...optimizer.state()].map(([key, value]) => [key, bits([value])]).sort()]);
+    const untouched = bits(params);
+    optimizer.step({ skip: flag });
+    expect(bits(params)).toEqual(untouched);
+    expect(optimizer.state().size).toBe(scope(() => make([leaf([1])]).state().size));
+    optimizer.step({ skip: flag, undo: true });
+    expect(bits(params)).toEqual(untouched);
+    for (const param of params)
+      setGradient(
+        param,
+        param.rank === 2
+          ? [
+              [1, 2],
+              [3, -4],
+            ]
+          : [1, -1],
+      );
+    optimizer.step();
+    const before = all();
+    setGradient(params[0]!, [
+      [Number.NaN, 1],
+      [Number.NEGATIVE_INFINITY, 0],
+    ]);
+    optimizer.step({ skip: flag });
+    expect(all()).toEqual(before);
+    optimizer.step({ skip: flag, undo: true });
+    expect(all()).toEqual(before);
+    for (const tensor of [flag, ...params]) tensor.dispose();
+    optimizer.dispose();
+  });
+
+  test('take groups that are added later, with their own settings', () => {
+    const [a, b] = [leaf([1], [1]), leaf([1], [1])];
+    const sgd = new SGD([a], { lr: 0.1, momentum: 0.5 });
+    sgd.step();
+    sgd.addParamGroup({ params: [b], lr: 0.01 });
+    sgd.step();
+    expectClose(flat(a), [1 - 0.1 - 0.15]);
+    expectClose(flat(b), [0.99]);
+    expect(sgd.paramGroups[1]).toMatchObject({ lr: 0.01, momentum: 0.5, nesterov: false });
+    expect(() => sgd.addParamGroup({ params: [a] })).toThrow(/every parameter once/);
+    expect(() => sgd.addParamGroup({ params: [leaf([1])], momentum: 2 })).toThrow(
+      /momentum from 0 up to below 1, got 2/,
+    );
+    expect(sgd.paramGroups).toHaveLength(2);
+    const adam = new Adam([{ params: [a], betas: [0.5, 0.6] }, { params: [b] }]);
+    expect(adam.paramGroups.map((group) => group.betas)).toEqual([
+      [0.5, 0.6],
+      [0.9, 0.999],
+    ]);
+    adam.step();
+    adam.addParamGroup({ params: [leaf([2], [1])] });
+    adam.step();
+    scope(() => expect(adam.state().get('steps')!.toArray()).toEqual([2, 2, 1]));
+    for (const optimizer of [sgd, adam]) optimizer.dispose();
+  });
+
+  test('say what the settings of a state are, without tensors', () => {
+    const sgd = new SGD([{ params: [leaf([1]), leaf([2])] }, { params: [leaf([3])], lr: 2 }], { lr: 1 });
+    const { state, paramGroups } = sgd.stateDict();
+    expect(state.size).toBe(0);
+    expect(JSON.parse(JSON.stringify(paramGroups))).toMatchObject([
+      { params: [0, 1], lr: 1, weightDecay: 0 },
+      { params: [2], lr: 2, maximize: false },
+    ]);
+    const other = new SGD([leaf([1])], { lr: 1 });
+    expect(() => other.loadStateDict(sgd.stateDict())).toThrow(/expected groups of 1 parameters, got 2, 1/);
+  });
+
+  test.each(['bfloat16', 'float16'] as const)('SGD moves parameters of %s', (dtype) => {
+    const param = keep(tensor([1, 2, -4], { dtype }));
+    param.requiresGrad = true;
+    const sgd = new SGD([param], { lr: 0.5, momentum: 0.5 });
+    for (let i = 0; i < 2; i++) {
+      scope(() => {
+        param.grad = tensor([1, -1, 0], { dtype });
+      });
+      sgd.step();
+    }
+    expect([...param.data()]).toEqual([-0.25, 3.25, -4]);
+    expect(sgd.state().get('0.momentum_buffer')!.dtype).toBe(dtype);
+    sgd.dispose();
+    param.dispose();
+  });
+
+  test('Adam moves parameters of bfloat16', () => {
+    const param = keep(tensor([1, 2], { dtype: 'bfloat16' }));
+    param.requiresGrad = true;
+    scope(() => {
+      param.grad = tensor([0.5, -2], { dtype: 'bfloat16' });
+    });
+    const adam = new Adam([param], { lr: 0.25 });
+    adam.step();
+    expect([...param.data()]).toEqual([0.75, 2.25]);
+    adam.dispose();
+    param.dispose();
   });
 
   test('refuse a foreign state and keep their own', () => {

@@ -1,34 +1,45 @@
 /**
- * @file What all optimizers share: parameter groups, absent gradients, state by parameter number. A step makes the same
- * number of native calls for one parameter and for a thousand.
+ * @file What all optimizers share: parameter groups, absent gradients, state by parameter number, steps that a flag on the
+ * device can undo. A step makes the same number of native calls for one parameter and for a thousand.
  */
 import { gradientsOf, setGradients } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
-import { copy_, empty } from '../generated/operators.js';
+import { _foreachAdd_, _foreachMul, _foreachZero_ } from '../generated/operators.js';
+import { native } from '../native.js';
 import { keep, scope } from '../scope.js';
-import { CheckpointError, listKeys } from '../serialization/checkpoint-error.js';
-import type { Tensor } from '../tensor.js';
+import { handlesOf, type Tensor } from '../tensor.js';
+import {
+  asGroups,
+  checkGroup,
+  completeGroup,
+  demand,
+  type GroupInput,
+  type Parameters,
+  type ParamGroup,
+  pick,
+  type Settings,
+} from './groups.js';
+import { checkState, copyOf, groupSettingsOf, loadGroupSettings, type OptimizerStateDict } from './optimizer-state.js';
 
-/** Parameters that share their settings; `lr` and `weightDecay` may be set before every step. */
-export interface ParamGroup {
-  /** Leaves that the optimizer updates in place; their order is the order of the state. */
-  readonly params: readonly Tensor[];
-  lr: number;
-  weightDecay: number;
-}
-
-/** A group as given by the caller; what is absent comes from the optimizer's options. */
-export interface ParamGroupInput {
-  readonly params: readonly Tensor[];
-  readonly lr?: number;
-  readonly weightDecay?: number;
+/** How to take a step. */
+export interface StepOptions {
+  /**
+   * One float32 element: where it is not 0, parameters, state and step counts keep their bits. The decision is made where the
+   * flag lives, without waiting for an accelerator; `GradScaler` gives it.
+   */
+  readonly skip?: Tensor | undefined;
+  /**
+   * Take the step and undo it by the flag, as is always done on an accelerator, also where the flag is in the CPU's memory
+   * and could be looked at first. Default false.
+   */
+  readonly undo?: boolean | undefined;
 }
 
 /** What the training step needs of any optimizer. */
 export interface Optimizer<G extends ParamGroup = ParamGroup> {
   readonly paramGroups: readonly G[];
   /** Updates all parameters whose gradient is present; the others, with their state, stay as they are. */
-  step(): void;
+  step(options?: StepOptions): void;
   /** Makes all gradients absent. */
   zeroGrad(): void;
   /** Live state tensors by name, for a checkpoint; a parameter that was never stepped has none. */
@@ -42,74 +53,111 @@ export interface Optimizer<G extends ParamGroup = ParamGroup> {
 /** The parameters of one group that have a gradient, with their positions in the group. */
 export interface Stepped {
   readonly indices: readonly number[];
-  readonly params: Tensor[];
-  readonly gradients: Tensor[];
+  readonly params: readonly Tensor[];
+  readonly gradients: readonly Tensor[];
 }
 
-/** Picks what `indices` name. */
-export function pick<T>(values: readonly T[], indices: readonly number[]): T[] {
-  return indices.map((index) => values[index]!);
-}
-
-/** Throws a RangeError unless `holds`, as `LARS: expected <expected>, got <got>.` */
-export function demand(holds: boolean, where: string, expected: string, got: unknown): void {
-  if (!holds) throw new RangeError(`${where}: expected ${expected}, got ${String(got)}. Change the option.`);
-}
-
-/** Base of the optimizers. `Slots` names the state tensors of a parameter, as `momentum_buffer`. */
+/** Base of the optimizers. The slots name the state tensors of a parameter, as `momentum_buffer`. */
 export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G> {
-  readonly paramGroups: readonly G[];
+  readonly #groups: G[] = [];
+  readonly #defaults: Settings<G>;
+  readonly #seen = new Set<Tensor>();
+  /** Per group: 0 to its number of parameters. */
+  readonly #all: (readonly number[])[] = [];
   /** Per slot and group: one tensor per parameter, null before its first step. */
   protected readonly slots: ReadonlyMap<string, (Tensor | null)[][]>;
 
-  protected constructor(groups: readonly G[], slotNames: readonly string[]) {
-    const where = new.target.name;
-    const seen = new Set<Tensor>();
-    demand(groups.length > 0, where, 'at least one parameter group', 0);
-    for (const [i, group] of groups.entries()) {
-      demand(group.params.length > 0, where, `parameters in group ${i}`, 'none');
-      demand(group.lr >= 0, where, `a learning rate of 0 or more in group ${i}`, group.lr);
-      demand(group.weightDecay >= 0, where, `a weight decay of 0 or more in group ${i}`, group.weightDecay);
-      for (const param of group.params) {
-        demand(!seen.has(param), where, 'every parameter once', 'one twice');
-        seen.add(param);
-      }
-    }
-    this.paramGroups = groups;
-    this.slots = new Map(
-      slotNames.map((name) => [name, groups.map((group) => new Array<Tensor | null>(group.params.length).fill(null))]),
-    );
+  protected constructor(params: Parameters<G>, defaults: Settings<G>, slotNames: readonly string[]) {
+    this.#defaults = defaults;
+    this.slots = new Map(slotNames.map((name) => [name, []]));
+    const groups = asGroups<G>(params);
+    demand(groups.length > 0, this.constructor.name, 'at least one parameter group', 0);
+    for (const group of groups) this.addParamGroup(group);
   }
 
-  step(): void {
+  /** The groups, whose settings may be set before every step. */
+  get paramGroups(): readonly G[] {
+    return this.#groups;
+  }
+
+  /**
+   * Adds parameters, which have no state yet (PyTorch `add_param_group`); settings that are absent are the optimizer's.
+   * @throws ArgumentError when a setting does not fit or a parameter is there already; nothing was changed then
+   */
+  addParamGroup(input: GroupInput<G>): void {
+    const group = completeGroup<G>(input, this.#defaults);
+    const index = this.#groups.length;
+    const where = this.constructor.name;
+    const seen = new Set(this.#seen);
+    checkGroup(group, index, where, seen);
+    this.checkSettings(group, where);
+    for (const param of group.params) this.#seen.add(param);
+    this.#groups.push(group);
+    this.#all.push(group.params.map((_, i) => i));
+    for (const groups of this.slots.values()) groups.push(new Array<Tensor | null>(group.params.length).fill(null));
+  }
+
+  /** Throws when the settings of a group are out of range. */
+  protected abstract checkSettings(group: G, where: string): void;
+
+  /** Updates the parameters of one group that have a gradient; at least one. `flag` is given where the step may be undone. */
+  protected abstract stepGroup(group: G, groupIndex: number, stepped: Stepped, flag: Tensor | null): void;
+
+  /** Makes the state that a step of these parameters needs, so that the step makes none. */
+  protected abstract prepare(group: G, groupIndex: number, stepped: Stepped): void;
+
+  /** Whether a setting leaves a first step that cannot be undone on the device: then the flag is waited for. */
+  protected mustKnow(_group: G): boolean {
+    return false;
+  }
+
+  step({ skip, undo = false }: StepOptions = {}): void {
     scope(() =>
       noGrad(() => {
-        for (const [i, group] of this.paramGroups.entries()) {
-          const gradients = gradientsOf(group.params);
-          const indices = gradients.flatMap((gradient, index) => (gradient === null ? [] : [index]));
-          if (indices.length === 0) continue;
-          const params = pick(group.params, indices);
-          this.stepGroup(group, i, { indices, params, gradients: pick(gradients, indices) as Tensor[] });
+        let flag: Tensor | null = skip ?? null;
+        if (flag !== null && this.#decidesBefore(flag, undo)) {
+          if (native.flagOnCpu(flag.cpu().handle)) return;
+          flag = null;
+        }
+        for (let i = 0; i < this.#groups.length; i++) {
+          const group = this.#groups[i]!;
+          const stepped = this.#present(group, i);
+          if (stepped === null) continue;
+          if (flag === null) this.stepGroup(group, i, stepped, null);
+          else this.#stepUnless(flag, group, i, stepped);
         }
       }),
     );
   }
 
-  /** Updates the parameters of one group that have a gradient; at least one. */
-  protected abstract stepGroup(group: G, groupIndex: number, stepped: Stepped): void;
-
-  zeroGrad(): void {
-    setGradients(
-      this.paramGroups.flatMap((group) => [...group.params]),
-      null,
-    );
+  #decidesBefore(flag: Tensor, undo: boolean): boolean {
+    return (!undo && flag.device === 'cpu') || this.#groups.some((group) => this.mustKnow(group));
   }
 
-  /** Positions of all parameters: group, position in it, and number over all groups. */
-  protected *positions(): Generator<{ group: number; index: number; number: number }> {
-    let number = 0;
-    for (const [group, { params }] of this.paramGroups.entries())
-      for (let index = 0; index < params.length; index++) yield { group, index, number: number++ };
+  /** The parameters with a gradient, or null where there is none. */
+  #present(group: G, groupIndex: number): Stepped | null {
+    const gradients = gradientsOf(group.params);
+    if (!gradients.includes(null))
+      return { indices: this.#all[groupIndex]!, params: group.params, gradients: gradients as Tensor[] };
+    const indices: number[] = [];
+    for (let i = 0; i < gradients.length; i++) if (gradients[i] !== null) indices.push(i);
+    if (indices.length === 0) return null;
+    return { indices, params: pick(group.params, indices), gradients: pick(gradients, indices) as Tensor[] };
+  }
+
+  /** Takes the step on what it changes, then puts the old bits back where the flag is set. */
+  #stepUnless(flag: Tensor, group: G, groupIndex: number, stepped: Stepped): void {
+    this.prepare(group, groupIndex, stepped);
+    const changed = [...stepped.params];
+    for (const groups of this.slots.values())
+      for (const tensor of pick(groups[groupIndex]!, stepped.indices)) if (tensor !== null) changed.push(tensor);
+    const before = _foreachMul(changed, 1);
+    this.stepGroup(group, groupIndex, stepped, flag);
+    native.copyWhere(flag.handle, handlesOf(changed), handlesOf(before));
+  }
+
+  zeroGrad(): void {
+    setGradients([...this.#seen], null);
   }
 
   /** Keeps new state tensors in a slot. */
@@ -120,12 +168,29 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
     });
   }
 
+  /** A slot's tensors of the stepped parameters; new ones, of their shapes and dtypes, are filled with `value`. */
+  protected slotOf(slot: string, groupIndex: number, { indices, params }: Stepped, value = 0): readonly Tensor[] {
+    const held = this.slots.get(slot)![groupIndex]!;
+    const fresh: number[] = [];
+    for (let i = 0; i < indices.length; i++) if (held[indices[i]!] === null) fresh.push(i);
+    if (fresh.length > 0) {
+      const tensors = _foreachMul(pick(params, fresh), 0);
+      _foreachZero_(tensors);
+      if (value !== 0) _foreachAdd_(tensors, value);
+      this.remember(slot, groupIndex, pick(indices, fresh), tensors);
+    }
+    return pick(held, indices) as readonly Tensor[];
+  }
+
   state(): Map<string, Tensor> {
     const state = new Map<string, Tensor>();
-    for (const { group, index, number } of this.positions()) {
-      for (const [slot, groups] of this.slots) {
-        const tensor = groups[group]![index];
-        if (tensor) state.set(`${number}.${slot}`, tensor);
+    let number = 0;
+    for (const [group, { params }] of this.#groups.entries()) {
+      for (let index = 0; index < params.length; index++, number++) {
+        for (const [slot, groups] of this.slots) {
+          const tensor = groups[group]![index];
+          if (tensor) state.set(`${number}.${slot}`, tensor);
+        }
       }
     }
     return state;
@@ -133,46 +198,38 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
 
   /** @throws CheckpointError when a name or shape does not fit; nothing was changed then */
   loadState(state: ReadonlyMap<string, Tensor>): void {
-    const where = `${this.constructor.name}.loadState`;
-    const known = new Set<string>();
-    const misfits: string[] = [];
-    for (const { group, index, number } of this.positions()) {
-      const expected = this.paramGroups[group]!.params[index]!.shape;
-      for (const slot of this.slots.keys()) {
-        const key = `${number}.${slot}`;
-        known.add(key);
-        const got = state.get(key)?.shape;
-        if (got && (got.length !== expected.length || got.some((size, i) => size !== expected[i])))
-          misfits.push(`${key} [${expected.join(', ')}] from [${got.join(', ')}]`);
-      }
-    }
-    const unexpected = [...state.keys()].filter((key) => !known.has(key));
-    if (unexpected.length > 0)
-      throw new CheckpointError(
-        'ERR_CHECKPOINT_KEYS',
-        `${where}: expected the state of ${known.size / this.slots.size} parameters, got unknown names: ${listKeys(unexpected)}. Load the state of the same optimizer and model.`,
-        { unexpected },
-      );
-    if (misfits.length > 0)
-      throw new CheckpointError(
-        'ERR_CHECKPOINT_SHAPE',
-        `${where}: expected the parameters' shapes, got other ones: ${listKeys(misfits)}. Load the state of the same model.`,
-      );
+    const params = this.#groups.flatMap((group) => group.params);
+    checkState(`${this.constructor.name}.loadState`, params, [...this.slots.keys()], state);
     this.dispose();
     scope(() =>
       noGrad(() => {
-        for (const { group, index, number } of this.positions()) {
-          const param = this.paramGroups[group]!.params[index]!;
-          for (const [slot, groups] of this.slots) {
-            const source = state.get(`${number}.${slot}`);
-            if (source === undefined) continue;
-            const target = empty(param.shape, { dtype: param.dtype, device: param.device });
-            copy_(target, source);
-            groups[group]![index] = keep(target);
+        let number = 0;
+        for (const [group, { params }] of this.#groups.entries()) {
+          for (const [index, param] of params.entries()) {
+            for (const [slot, groups] of this.slots) {
+              const source = state.get(`${number}.${slot}`);
+              if (source !== undefined) groups[group]![index] = keep(copyOf(source, param));
+            }
+            number++;
           }
         }
       }),
     );
+  }
+
+  /** The state, and the settings of the groups with parameters as numbers (PyTorch `state_dict`). */
+  stateDict(): OptimizerStateDict {
+    return { state: this.state(), paramGroups: groupSettingsOf(this.#groups) };
+  }
+
+  /**
+   * Takes over state and settings (PyTorch `load_state_dict`).
+   * @throws CheckpointError when groups, names or shapes do not fit; nothing was changed then
+   */
+  loadStateDict({ state, paramGroups }: OptimizerStateDict): void {
+    const apply = loadGroupSettings(`${this.constructor.name}.loadStateDict`, this.#groups, paramGroups);
+    this.loadState(state);
+    apply();
   }
 
   dispose(): void {
@@ -187,22 +244,4 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** Groups with the optimizer's defaults filled in; a plain list of parameters becomes one group. */
-export function completeGroups<G extends ParamGroupInput>(
-  params: readonly Tensor[] | readonly G[],
-  defaults: { lr: number; weightDecay: number },
-): (G & ParamGroup)[] {
-  const groups = isGroups(params) ? params : [{ params } as G];
-  return groups.map((group) => ({
-    ...group,
-    params: [...group.params],
-    lr: group.lr ?? defaults.lr,
-    weightDecay: group.weightDecay ?? defaults.weightDecay,
-  }));
-}
-
-function isGroups<G extends ParamGroupInput>(params: readonly Tensor[] | readonly G[]): params is readonly G[] {
-  return params.length > 0 && 'params' in params[0]!;
 }

@@ -1,115 +1,42 @@
 /** @file Stochastic gradient descent with momentum. */
-import type { Tensor } from '../tensor.js';
-import {
-  applyBuffers_,
-  type Direction,
-  firstBuffers,
-  type MomentumSettings,
-  moveBuffers_,
-  plainStep_,
-} from './momentum.js';
-import {
-  completeGroups,
-  demand,
-  OptimizerBase,
-  type ParamGroup,
-  type ParamGroupInput,
-  pick,
-  type Stepped,
-} from './optimizer.js';
+import { _foreachNeg } from '../generated/operators.js';
+import type { Parameters } from './groups.js';
+import { type MomentumGroup, MomentumOptimizer } from './momentum-optimizer.js';
+import type { Stepped } from './optimizer.js';
 
-/** The slot of the momentum buffers, named as in PyTorch. */
-export const MOMENTUM_SLOT = 'momentum_buffer';
-
-/** Options of {@link SGD}; defaults are PyTorch's. */
+/** Options of {@link SGD}, each of them a setting of its groups; defaults are PyTorch's. */
 export interface SGDOptions {
-  readonly lr: number;
+  /** Default 0.001. */
+  readonly lr?: number;
+  /** μ, from 0 up to below 1; default 0. */
   readonly momentum?: number;
+  /** From 0 up to below 1; default 0. */
   readonly dampening?: number;
+  /** L2 penalty; default 0. */
   readonly weightDecay?: number;
+  /** Default false. */
   readonly nesterov?: boolean;
+  /** Goes up the gradient. Default false. */
+  readonly maximize?: boolean;
 }
 
-/** Base of the optimizers whose state is one momentum buffer per parameter. */
-export abstract class MomentumOptimizer<G extends ParamGroup> extends OptimizerBase<G> {
-  protected constructor(
-    groups: readonly G[],
-    protected readonly settings: Omit<MomentumSettings, 'lr'>,
-  ) {
-    super(groups, settings.momentum === 0 ? [] : [MOMENTUM_SLOT]);
-    const where = new.target.name;
-    const { momentum, dampening, nesterov, lrInMomentum } = settings;
-    demand(momentum >= 0 && momentum < 1, where, 'a momentum from 0 up to below 1', momentum);
-    demand(dampening >= 0 && dampening < 1, where, 'a dampening from 0 up to below 1', dampening);
-    demand(
-      !nesterov || (momentum > 0 && dampening === 0),
-      where,
-      'momentum and no dampening with Nesterov',
-      'other settings',
-    );
-    demand(momentum > 0 || dampening === 0, where, 'momentum with dampening', 'momentum 0');
-    demand(
-      !lrInMomentum || (momentum > 0 && dampening === 0 && !nesterov),
-      where,
-      'momentum, no dampening and no Nesterov with the learning rate inside the momentum',
-      'other settings',
-    );
-  }
-
-  /** One momentum step of some of a group's parameters along a direction. */
-  protected momentumStep(
-    groupIndex: number,
-    lr: number,
-    { indices, params, gradients }: Stepped,
-    direction: Direction,
-  ): void {
-    const settings: MomentumSettings = { ...this.settings, lr };
-    if (settings.momentum === 0) {
-      plainStep_(params, gradients, direction, lr);
-      return;
-    }
-    const held = this.slots.get(MOMENTUM_SLOT)![groupIndex]!;
-    const fresh = indices.flatMap((index, i) => (held[index] === null ? [i] : []));
-    if (fresh.length > 0) {
-      const some = fresh.length < indices.length;
-      const first = some ? subset(direction, fresh) : direction;
-      const buffers = firstBuffers(
-        some ? pick(params, fresh) : params,
-        some ? pick(gradients, fresh) : gradients,
-        first,
-        settings,
-      );
-      this.remember(MOMENTUM_SLOT, groupIndex, pick(indices, fresh), buffers);
-      if (some) {
-        const old = indices.flatMap((_, i) => (fresh.includes(i) ? [] : [i]));
-        const buffersOfOld = pick(held, pick(indices, old)) as Tensor[];
-        moveBuffers_(buffersOfOld, pick(params, old), pick(gradients, old), subset(direction, old), settings);
-      }
-    } else {
-      moveBuffers_(pick(held, indices) as Tensor[], params, gradients, direction, settings);
-    }
-    applyBuffers_(pick(held, indices) as Tensor[], params, gradients, direction, settings);
-  }
-}
-
-function subset({ gradientScale, decay }: Direction, positions: readonly number[]): Direction {
-  return {
-    gradientScale: gradientScale === null ? null : pick(gradientScale, positions),
-    decay: typeof decay === 'number' ? decay : pick(decay, positions),
-  };
+/** A group of {@link SGD}. */
+export interface SGDGroup extends MomentumGroup {
+  maximize: boolean;
 }
 
 /**
  * Stochastic gradient descent (PyTorch's SGD): d = g + wd·p; v = d at the first step, then v = μ·v + (1 − dampening)·d;
- * p ← p − lr·v, with Nesterov p − lr·(d + μ·v).
+ * p ← p − lr·v, with Nesterov p − lr·(d + μ·v). `maximize` takes −g for g. State: `momentum_buffer`.
  */
-export class SGD extends MomentumOptimizer<ParamGroup> {
-  constructor(params: readonly Tensor[] | readonly ParamGroupInput[], options: SGDOptions) {
-    const { lr, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options;
-    super(completeGroups(params, { lr, weightDecay }), { momentum, dampening, nesterov, lrInMomentum: false });
+export class SGD extends MomentumOptimizer<SGDGroup> {
+  constructor(params: Parameters<SGDGroup>, options: SGDOptions = {}) {
+    const { lr = 0.001, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false } = options;
+    super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize }, false);
   }
 
-  protected stepGroup(group: ParamGroup, groupIndex: number, stepped: Stepped): void {
-    this.momentumStep(groupIndex, group.lr, stepped, { gradientScale: null, decay: group.weightDecay });
+  protected stepGroup(group: SGDGroup, groupIndex: number, stepped: Stepped): void {
+    const taken = group.maximize ? { ...stepped, gradients: _foreachNeg(stepped.gradients) } : stepped;
+    this.momentumStep(group, groupIndex, taken, { gradientScale: null, decay: group.weightDecay });
   }
 }

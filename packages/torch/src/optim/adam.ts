@@ -1,0 +1,172 @@
+/** @file Adam and AdamW. */
+import {
+  _foreachAdd,
+  _foreachAdd_,
+  _foreachAddcdiv_,
+  _foreachAddcmul_,
+  _foreachLerp_,
+  _foreachMaximum_,
+  _foreachMul_,
+  _foreachNeg,
+  _foreachSqrt,
+  div,
+  mul,
+  pow,
+  rsub,
+  sqrt,
+  unbind,
+} from '../generated/operators.js';
+import { has } from '../operators.js';
+import type { Tensor } from '../tensor.js';
+import { CountedOptimizer } from './counted.js';
+import { demand, type Parameters, type ParamGroup } from './groups.js';
+import type { Stepped } from './optimizer.js';
+
+/** Options of {@link Adam} and {@link AdamW}, each of them a setting of their groups; defaults are PyTorch's. */
+export interface AdamOptions {
+  /** Default 0.001. */
+  readonly lr?: number;
+  /** Decay of the two moments, from 0 up to below 1; default 0.9 and 0.999. */
+  readonly betas?: readonly [number, number];
+  /** 0 or more; default 1e-8. */
+  readonly eps?: number;
+  /** Default 0 for Adam, an L2 penalty, and 0.01 for AdamW, decoupled. */
+  readonly weightDecay?: number;
+  /** Divides by the largest second moment so far (Reddi et al., 2018). Default false. */
+  readonly amsgrad?: boolean;
+  /** Goes up the gradient. Default false. */
+  readonly maximize?: boolean;
+}
+
+/** Options of {@link AdamW}. */
+export type AdamWOptions = AdamOptions;
+
+/** A group of {@link Adam} or {@link AdamW}. */
+export interface AdamGroup extends ParamGroup {
+  betas: readonly [number, number];
+  eps: number;
+  amsgrad: boolean;
+  maximize: boolean;
+}
+
+const FIRST = 'exp_avg';
+const SECOND = 'exp_avg_sq';
+const LARGEST = 'max_exp_avg_sq';
+
+/**
+ * Adam (Kingma and Ba, 2015): g ← g + wd·p; m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²;
+ * p ← p − lr·(m/(1 − β₁ᵗ)) / (√v/√(1 − β₂ᵗ) + eps), t counted per parameter: an absent gradient is no step.
+ * `maximize` takes −g for g. State: `exp_avg`, `exp_avg_sq`, with `amsgrad` `max_exp_avg_sq`, and `steps`.
+ */
+export class Adam extends CountedOptimizer<AdamGroup> {
+  constructor(params: Parameters<AdamGroup>, options: AdamOptions = {}) {
+    const {
+      lr = 0.001,
+      betas = [0.9, 0.999],
+      eps = 1e-8,
+      weightDecay = 0,
+      amsgrad = false,
+      maximize = false,
+    } = options;
+    super(params, { lr, betas, eps, weightDecay, amsgrad, maximize }, [FIRST, SECOND, LARGEST]);
+  }
+
+  protected checkSettings({ betas, eps }: AdamGroup, where: string): void {
+    for (const beta of betas) demand(beta >= 0 && beta < 1, where, 'betas from 0 up to below 1', beta);
+    demand(eps >= 0, where, 'eps of 0 or more', eps);
+  }
+
+  protected prepare({ amsgrad }: AdamGroup, groupIndex: number, stepped: Stepped): void {
+    for (const slot of amsgrad ? [FIRST, SECOND, LARGEST] : [FIRST, SECOND]) this.slotOf(slot, groupIndex, stepped);
+  }
+
+  /** Takes the weight decay into the gradients or the parameters. @returns the gradients to go along */
+  protected decay({ weightDecay }: AdamGroup, params: readonly Tensor[], gradients: readonly Tensor[]) {
+    return weightDecay === 0 ? gradients : _foreachAdd(gradients, params, { alpha: weightDecay });
+  }
+
+  protected stepGroup(group: AdamGroup, groupIndex: number, stepped: Stepped, flag: Tensor | null): void {
+    const { params } = stepped;
+    const { betas, amsgrad, maximize } = group;
+    const first = this.slotOf(FIRST, groupIndex, stepped);
+    const second = this.slotOf(SECOND, groupIndex, stepped);
+    const counts = this.advance(groupIndex, stepped, flag);
+    const gradients = this.decay(group, params, maximize ? _foreachNeg(stepped.gradients) : stepped.gradients);
+
+    average_(first, gradients, betas[0]);
+    _foreachMul_(second, betas[1]);
+    _foreachAddcmul_(second, gradients, gradients, { value: 1 - betas[1] });
+    let divisors = second;
+    if (amsgrad) {
+      divisors = this.slotOf(LARGEST, groupIndex, stepped);
+      _foreachMaximum_(divisors, second);
+    }
+    const denominators = _foreachSqrt(divisors);
+    if (Array.isArray(counts)) moveByNumbers_(params, first, denominators, counts, group);
+    else moveByTensors_(params, first, denominators, counts, group);
+  }
+}
+
+/**
+ * AdamW (Loshchilov and Hutter, 2019): Adam with decoupled weight decay: p ← p·(1 − lr·wd), and g stays as it is.
+ * Options, settings and state are those of {@link Adam}.
+ */
+export class AdamW extends Adam {
+  constructor(params: Parameters<AdamGroup>, options: AdamOptions = {}) {
+    super(params, { weightDecay: 0.01, ...options });
+  }
+
+  protected override decay({ lr, weightDecay }: AdamGroup, params: readonly Tensor[], gradients: readonly Tensor[]) {
+    if (weightDecay !== 0) _foreachMul_(params, 1 - lr * weightDecay);
+    return gradients;
+  }
+}
+
+/** target ← β·target + (1 − β)·source, in one pass over memory where libtorch has it. */
+function average_(target: readonly Tensor[], source: readonly Tensor[], beta: number): void {
+  if (has('_foreach_lerp_.Scalar')) {
+    _foreachLerp_(target, source, 1 - beta);
+    return;
+  }
+  _foreachMul_(target, beta);
+  _foreachAdd_(target, source, { alpha: 1 - beta });
+}
+
+/**
+ * Moves the parameters, with t as numbers. (m/c₁)/(√v/c₂ + eps) = (c₂/c₁)·m/(√v + eps·c₂) with c₁ = 1 − β₁ᵗ, c₂ = √(1 − β₂ᵗ):
+ * the corrections are scalars, one for all where all have taken as many steps.
+ */
+function moveByNumbers_(
+  params: readonly Tensor[],
+  moments: readonly Tensor[],
+  denominators: readonly Tensor[],
+  counts: readonly number[],
+  { lr, betas, eps }: AdamGroup,
+): void {
+  const epsilon = (t: number) => eps * Math.sqrt(1 - betas[1] ** t);
+  const rate = (t: number) => (-lr * Math.sqrt(1 - betas[1] ** t)) / (1 - betas[0] ** t);
+  const t = counts[0]!;
+  if (counts.every((count) => count === t)) {
+    _foreachAdd_(denominators, epsilon(t));
+    _foreachAddcdiv_(params, moments, denominators, { value: rate(t) });
+  } else {
+    _foreachAdd_(denominators, counts.map(epsilon));
+    _foreachAddcdiv_(params, moments, denominators, counts.map(rate));
+  }
+}
+
+/** As `moveByNumbers_` with t as a float64 vector on the device; the rate moves under the fraction, since it is no number. */
+function moveByTensors_(
+  params: readonly Tensor[],
+  moments: readonly Tensor[],
+  denominators: readonly Tensor[],
+  counts: Tensor,
+  { lr, betas, eps }: AdamGroup,
+): void {
+  const correction1 = rsub(pow(betas[0], counts), 1);
+  const correction2 = sqrt(rsub(pow(betas[1], counts), 1));
+  // With k = c₁/c₂: p − lr·m/(k·√v + k·c₂·eps), k·c₂ = c₁.
+  _foreachMul_(denominators, unbind(div(correction1, correction2)));
+  _foreachAdd_(denominators, unbind(mul(correction1, eps)));
+  _foreachAddcdiv_(params, moments, denominators, { value: -lr });
+}
