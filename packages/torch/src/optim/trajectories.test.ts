@@ -52,12 +52,8 @@ const numel = (shape: readonly number[]) => shape.reduce((product, size) => prod
 type Dtype = 'float64' | 'float32';
 
 function filled(shape: readonly number[], value: (j: number) => number, dtype: Dtype): Tensor {
-  const values = { length: numel(shape) };
-  const array = dtype === 'float64' ? Float64Array : Float32Array;
-  return fromTypedArray(
-    array.from(values as ArrayLike<number>, (_, j) => value(j)),
-    shape,
-  );
+  const values = Array.from({ length: numel(shape) }, (_, j) => value(j));
+  return fromTypedArray(dtype === 'float64' ? Float64Array.from(values) : Float32Array.from(values), shape);
 }
 
 function parameters(dtype: Dtype = 'float64'): Tensor[] {
