@@ -96,8 +96,7 @@ describe('emaUpdateModule_', () => {
   test('averages parameters and copies buffers as AveragedModel', () => {
     const average = trained((into, from, t) => emaUpdateModule_(into, from, t === 0 ? 0 : fixture.average.momentum));
     for (const [name, expected] of Object.entries(fixture.average.after))
-      for (const [name, expected] of Object.entries(fixture.average.after))
-        expectClose(Array.from(average.stateDict().get(name)!.data() as ArrayLike<number | bigint>, Number), expected);
+      expectClose(Array.from(average.stateDict().get(name)!.data() as ArrayLike<number | bigint>, Number), expected);
   });
 
   test('averages buffers of real numbers on demand, or leaves them alone', () => {
