@@ -5,9 +5,10 @@
 import { gradientsOf, setGradients } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
 import { _foreachAdd_, _foreachMul, _foreachZero_ } from '../generated/operators.js';
+import { handlesOf } from '../handle-list.js';
 import { native } from '../native.js';
 import { keep, scope } from '../scope.js';
-import { handlesOf, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import {
   asGroups,
   checkGroup,
