@@ -1,33 +1,5 @@
 // Module entry: one Environment for each Node environment, and the exported functions.
-#include "environment.h"
-
-#if defined(__GLIBC__)
-#include <malloc.h>
-#endif
-
-#include <mutex>
-
-namespace suave {
-namespace {
-
-/**
- * Large tensors come and go every step: keep their pages instead of giving them back and faulting them in again. 32 MiB is the
- * largest threshold that glibc takes; larger requests come from the heap too, since mapping is off.
- */
-void tuneAllocator() {
-#if defined(__GLIBC__)
-  static std::once_flag once;
-  std::call_once(once, [] {
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-    mallopt(M_TOP_PAD, 16 << 20);
-  });
-#endif
-}
-
-}  // namespace
-}  // namespace suave
+#include "allocator.h"
 
 NAPI_MODULE_INIT() {
   using namespace suave;
@@ -38,7 +10,7 @@ NAPI_MODULE_INIT() {
     return nullptr;
   }
   for (const auto& group : {operatorExports(), tensorExports(), autogradExports(), checkpointExports(), scopeExports(), sharingExports(), runtimeExports(),
-                            deviceExports(), glooExports(), syncBatchNormExports(), optimExports()}) {
+                            deviceExports(), glooExports(), syncBatchNormExports(), optimExports(), allocatorExports()}) {
     for (const Export& entry : group) {
       napi_value function;
       if (napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.callback, state, &function) != napi_ok ||

@@ -116,14 +116,14 @@ IValue toTensorList(const Call& call, napi_value value, const ArgumentPlan& argu
     c10::List<c10::optional<at::Tensor>> list;
     list.reserve(length);
     for (size_t i = 0; i < length; ++i)
-      list.push_back(handles[i] == 0 ? c10::optional<at::Tensor>() : call.state->slots.get(static_cast<Handle>(handles[i])));
+      list.push_back(handles[i] == 0 ? c10::optional<at::Tensor>() : call.state->slots.get(handleFrom(handles[i])));
     return list;
   }
   c10::List<at::Tensor> list;
   list.reserve(length);
   for (size_t i = 0; i < length; ++i) {
     if (handles[i] == 0) mismatch(argument, "a list of Tensors without null");
-    list.push_back(call.state->slots.get(static_cast<Handle>(handles[i])));
+    list.push_back(call.state->slots.get(handleFrom(handles[i])));
   }
   return list;
 }
@@ -136,7 +136,7 @@ IValue toIValue(const Call& call, napi_value value, const ArgumentPlan& argument
     case Kind::Tensor: {
       double number;
       if (napi_get_value_double(env, value, &number) != napi_ok) mismatch(argument, "a Tensor");
-      return call.state->slots.get(static_cast<Handle>(number));
+      return call.state->slots.get(handleFrom(number));
     }
     case Kind::TensorList: return toTensorList(call, value, argument, false);
     case Kind::OptionalTensorList: return toTensorList(call, value, argument, true);
@@ -147,7 +147,7 @@ IValue toIValue(const Call& call, napi_value value, const ArgumentPlan& argument
       if (napi_get_array_length(env, value, &length) != napi_ok) mismatch(argument, "an array of numbers");
       for (uint32_t i = 0; i < length; ++i) {
         napi_value element;
-        napi_get_element(env, value, i, &element);
+        if (napi_get_element(env, value, i, &element) != napi_ok) throw PendingException{};
         list.push_back(toScalar(env, element, argument));
       }
       return list;
@@ -207,8 +207,8 @@ std::string describe(const Environment& state, napi_env env, napi_value value, K
   std::ostringstream out;
   double number = 0;
   if (kind == Kind::Tensor && napi_get_value_double(env, value, &number) == napi_ok) {
-    if (!state.slots.alive(static_cast<Handle>(number))) return "disposed tensor";
-    const at::Tensor& tensor = state.slots.get(static_cast<Handle>(number));
+    if (!state.slots.alive(handleFrom(number))) return "disposed tensor";
+    const at::Tensor& tensor = state.slots.get(handleFrom(number));
     out << dtypeName(tensor.scalar_type()) << tensor.sizes();
     if (!tensor.device().is_cpu()) out << " on " << tensor.device();
     return out.str();
@@ -220,7 +220,7 @@ std::string describe(const Environment& state, napi_env env, napi_value value, K
     const size_t length = view.length;
     out << "[";
     for (size_t i = 0; i < length && i < 4; ++i) {
-      const Handle handle = static_cast<Handle>(view.data[i]);
+      const Handle handle = handleFrom(view.data[i]);
       if (i > 0) out << ", ";
       if (state.slots.alive(handle)) out << dtypeName(state.slots.get(handle).scalar_type()) << state.slots.get(handle).sizes();
       else out << "none";
@@ -228,7 +228,12 @@ std::string describe(const Environment& state, napi_env env, napi_value value, K
     out << (length > 4 ? ", … " + std::to_string(length) + " tensors]" : "]");
     return out.str();
   }
-  if (napi_coerce_to_string(env, value, &text) != napi_ok) return "?";
+  if (type == napi_symbol || napi_coerce_to_string(env, value, &text) != napi_ok) {  // the value's own toString may throw
+    bool pending = false;
+    napi_is_exception_pending(env, &pending);
+    if (pending) napi_get_and_clear_last_exception(env, &text);
+    return "?";
+  }
   return readString(env, text, "argument");
 }
 

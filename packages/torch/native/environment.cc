@@ -16,6 +16,15 @@ constexpr size_t kRingLengths = 65536;
 Environment::Environment() { stack.reserve(64); }
 Environment::~Environment() = default;
 
+void Environment::growScoped() {
+  const size_t start = scopeStarts.back();
+  size_t end = start;
+  for (size_t i = start; i < scoped.size(); ++i)
+    if (slots.alive(scoped[i])) scoped[end++] = scoped[i];
+  scoped.resize(end);
+  if (end >= scoped.capacity() / 2) scoped.reserve(std::max<size_t>(64, scoped.capacity() * 2));
+}
+
 napi_valuetype Call::typeOf(size_t index) const {
   napi_valuetype type = napi_undefined;
   if (index < argc) napi_typeof(env, argv[index], &type);
@@ -58,7 +67,7 @@ Handle Call::handle(size_t index) const {
   double value = 0;
   if (index >= argc || napi_get_value_double(env, argv[index], &value) != napi_ok || !(value > 0))
     throw ArgumentError("expected a Tensor");
-  return static_cast<Handle>(value);
+  return handleFrom(value);
 }
 
 const at::Tensor& Call::tensor(size_t index) const { return state->slots.get(handle(index)); }
@@ -67,14 +76,14 @@ std::vector<int64_t> Call::integers(size_t index, const char* what) const {
   uint32_t length = 0;
   if (index >= argc || napi_get_array_length(env, argv[index], &length) != napi_ok)
     throw ArgumentError(std::string(what) + ": expected an array of integers");
-  std::vector<int64_t> values(length);
+  std::vector<int64_t> values;  // grows with what is read: a sparse array may claim a length beyond all memory
   for (uint32_t i = 0; i < length; ++i) {
     napi_value element;
     check(napi_get_element(env, argv[index], i, &element));
     double value = 0;
     if (napi_get_value_double(env, element, &value) != napi_ok || value != static_cast<double>(static_cast<int64_t>(value)))
       throw ArgumentError(std::string(what) + ": expected an array of integers");
-    values[i] = static_cast<int64_t>(value);
+    values.push_back(static_cast<int64_t>(value));
   }
   return values;
 }
@@ -100,7 +109,7 @@ std::vector<at::Tensor> Call::tensors(size_t index, const char* what) const {
   if (index >= argc || !readHandles(*state, env, argv[index], &view)) throw ArgumentError(std::string(what) + ": expected a list of Tensors");
   std::vector<at::Tensor> tensors(view.length);
   for (size_t i = 0; i < view.length; ++i)
-    if (view.data[i] != 0) tensors[i] = state->slots.get(static_cast<Handle>(view.data[i]));
+    if (view.data[i] != 0) tensors[i] = state->slots.get(handleFrom(view.data[i]));
   return tensors;
 }
 
@@ -203,6 +212,8 @@ void throwToJavaScript(napi_env env, Environment* state) {
     throwError(env, state, "ERR_TENSOR_DISPOSED", "", "", error.what());
   } catch (const ArgumentError& error) {
     throwError(env, state, "ERR_TORCH_ARGUMENT", "", "", error.what());
+  } catch (const TableFullError& error) {
+    throwError(env, state, "ERR_TORCH_TENSOR_LIMIT", "", "", error.what());
   } catch (const c10::Error& error) {
     throwError(env, state, "ERR_TORCH_OPERATOR", "", "", firstParagraph(error.what_without_backtrace()));
   } catch (const std::bad_alloc&) {

@@ -18,7 +18,7 @@ struct Plan;
 
 /** Everything the addon knows in one Node environment; nothing is global, so worker threads can load the addon. */
 struct Environment {
-  SlotTable slots;
+  SlotTable<at::Tensor> slots;
   std::vector<Handle> scoped;        // tensors made inside the open scopes, oldest first
   std::vector<size_t> scopeStarts;   // where each open scope begins in `scoped`
   std::vector<std::unique_ptr<Plan>> plans;
@@ -26,6 +26,7 @@ struct Environment {
   std::unordered_map<uint32_t, at::Generator> generators;
   std::unordered_map<uint32_t, std::shared_ptr<void>> objects;  // process groups and the like
   uint32_t nextId = 1;
+  uint32_t calls = 0;                // of operators, counted to notice one that is made while another one's arguments are read
   napi_ref errorFactory = nullptr;
   napi_ref handleRingReference = nullptr;
   double* handleRing = nullptr;      // lists of handles, see src/handle-list.ts
@@ -36,10 +37,16 @@ struct Environment {
 
   /** Stores a result; inside a scope the innermost one will free it. */
   Handle adopt(at::Tensor tensor) {
+    if (scopeStarts.empty()) return slots.put(std::move(tensor));
+    if (scoped.size() == scoped.capacity()) growScoped();
     const Handle handle = slots.put(std::move(tensor));
-    if (!scopeStarts.empty()) scoped.push_back(handle);
+    scoped.push_back(handle);
     return handle;
   }
+
+ private:
+  /** Makes room in `scoped`; in a scope that lives long and disposes of its tensors one by one, by dropping those. */
+  void growScoped();
 };
 
 /** A list of handles from JavaScript, where it lies. */

@@ -77,6 +77,7 @@ void run(Call& call, const Plan& plan) {
   std::vector<IValue>& stack = call.state->stack;
   try {
     stack.assign(plan.defaults.begin(), plan.defaults.end());
+    const uint32_t serial = ++call.state->calls;
     const size_t given = call.argc - 1;
     for (size_t i = 0; i < given; ++i) {
       if (i >= plan.arguments.size()) throw ArgumentError("too many arguments");
@@ -92,7 +93,9 @@ void run(Call& call, const Plan& plan) {
         }
         if (argument.schemaIndex < 0) throw ArgumentError(argument.name + ": this version of libtorch does not have this argument");
       }
-      stack[argument.schemaIndex] = toIValue(call, value, argument);
+      IValue converted = toIValue(call, value, argument);
+      if (call.state->calls != serial) throw ArgumentError(argument.name + ": reading it called an operator. Read getters and proxies before the call");
+      stack[argument.schemaIndex] = std::move(converted);
     }
     for (const ArgumentPlan& argument : plan.arguments)
       if (argument.required && argument.schemaIndex >= 0 && stack[argument.schemaIndex].isNone())

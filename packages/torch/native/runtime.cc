@@ -22,7 +22,9 @@ napi_value libraryPath(Call& call) {
 napi_value config(Call& call) { return call.fromString(at::get_mkldnn_version() + at::get_openmp_version() + at::get_mkl_version()); }
 
 napi_value setNumThreads(Call& call) {
-  at::set_num_threads(static_cast<int>(call.number(0, "threads")));
+  const double threads = call.number(0, "threads");
+  if (!(threads >= 1 && threads <= 4096)) throw ArgumentError("setNumThreads: expected an integer from 1 to 4096");
+  at::set_num_threads(static_cast<int>(threads));
   return nullptr;
 }
 

@@ -54,10 +54,6 @@ describe('ownership', () => {
     expect(next.shape).toEqual([5]);
   });
 
-  it('refuses asynchronous bodies', () => {
-    expect(() => torch.scope(async () => 1)).toThrow(/synchronous/);
-  });
-
   it('works with `using`', () => {
     let seen: torch.Tensor;
     {

@@ -28,7 +28,17 @@ export interface TensorOptions<D extends DType = DType> {
 /** Frees tensors that were made outside every scope and then forgotten; the handle's generation makes a late call harmless. */
 const finalization = new FinalizationRegistry<Handle>((handle) => native.release(handle));
 
+/** Scopes that are open; less by `TRACKING` while each new tensor is told of, so that one comparison serves both. */
 let openScopes = 0;
+const TRACKING = 2 ** 30;
+let listener: ((handle: Handle) => void) | null = null;
+
+/** Has `listener` called for each tensor that gets an object; null for nobody. */
+export function onWrap(next: ((handle: Handle) => void) | null): void {
+  if (listener === null && next !== null) openScopes -= TRACKING;
+  if (listener !== null && next === null) openScopes += TRACKING;
+  listener = next;
+}
 
 /** Called by `scope` as it opens (+1) and closes (-1). */
 export function countScopes(change: 1 | -1): void {
@@ -38,8 +48,13 @@ export function countScopes(change: 1 | -1): void {
 /** Gives a handle from the addon its object; outside every scope the object joins the finalization net. */
 export function wrap(handle: Handle): Tensor {
   const tensor = new Tensor(handle);
-  if (openScopes === 0) finalization.register(tensor, handle);
+  if (openScopes <= 0) attend(tensor, handle);
   return tensor;
+}
+
+function attend(tensor: Tensor, handle: Handle): void {
+  listener?.(handle);
+  if (openScopes === 0 || openScopes === -TRACKING) finalization.register(tensor, handle);
 }
 
 /** As `wrap`, with 0 for no tensor. */

@@ -13,6 +13,8 @@ export interface RuntimeFunctions {
   cudaAvailable(): boolean;
   cudaDevices(): number;
   loadLibrary(path: string): void;
+  /** Whether any memory went back to the system. */
+  releaseFreeMemory(): boolean;
   setDeterministic(value: boolean): void;
   setErrorFactory(factory: (code: string, operator: string, operands: string, message: string) => Error): void;
 }
