@@ -9,6 +9,14 @@
 namespace suave {
 namespace {
 
+/** A list in which each must be a tensor: what is set on an undefined one would be set on all of them. */
+std::vector<at::Tensor> definedTensors(const Call& call, size_t index, const char* what) {
+  auto tensors = call.tensors(index, what);
+  for (const at::Tensor& tensor : tensors)
+    if (!tensor.defined()) throw ArgumentError(std::string(what) + ": expected a list of Tensors without null");
+  return tensors;
+}
+
 /** `backward(tensor, gradient | 0, retainGraph, createGraph)`. */
 napi_value backward(Call& call) {
   const at::Tensor tensor = call.tensor(0);
@@ -21,8 +29,8 @@ napi_value backward(Call& call) {
 
 /** `grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused) → handles`, 0 for an unused input. */
 napi_value grad(Call& call) {
-  const auto outputs = call.tensors(0, "outputs");
-  const auto inputs = call.tensors(1, "inputs");
+  const auto outputs = definedTensors(call, 0, "outputs");
+  const auto inputs = definedTensors(call, 1, "inputs");
   const auto seeds = call.tensors(2, "gradOutputs");
   const bool create = call.boolean(4, false);
   return call.fromHandlesInRing(torch::autograd::grad(outputs, inputs, seeds, call.boolean(3, create), create, call.boolean(5, false)));
@@ -32,7 +40,7 @@ napi_value requiresGrad(Call& call) { return call.fromBoolean(call.tensor(0).req
 
 napi_value setRequiresGrad(Call& call) {
   const bool value = call.boolean(1, true);
-  for (const at::Tensor& tensor : call.tensors(0, "tensors")) tensor.set_requires_grad(value);
+  for (const at::Tensor& tensor : definedTensors(call, 0, "tensors")) tensor.set_requires_grad(value);
   return nullptr;
 }
 
@@ -47,13 +55,13 @@ napi_value gradient(Call& call) {
 /** `gradients(parameters) → handles`, 0 where the gradient is absent. */
 napi_value gradients(Call& call) {
   std::vector<at::Tensor> result;
-  for (const at::Tensor& tensor : call.tensors(0, "parameters")) result.push_back(tensor.grad());
+  for (const at::Tensor& tensor : definedTensors(call, 0, "parameters")) result.push_back(tensor.grad());
   return call.fromHandlesInRing(result);
 }
 
 /** `setGradients(parameters, gradients | null)`: one for each parameter; null or a 0 makes it absent. */
 napi_value setGradients(Call& call) {
-  const auto parameters = call.tensors(0, "parameters");
+  const auto parameters = definedTensors(call, 0, "parameters");
   std::vector<at::Tensor> values(parameters.size());
   if (!call.missing(1)) values = call.tensors(1, "gradients");
   if (values.size() != parameters.size()) throw ArgumentError("setGradients: expected one gradient for each parameter");

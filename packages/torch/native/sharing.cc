@@ -81,7 +81,6 @@ napi_value shareTensor(Call& call) {
     throw ArgumentError("shareTensor: expected a tensor without a graph, got the result of a recorded operation. Share its detach().");
   if (!ownedByLibtorch(tensor))
     throw ArgumentError("shareTensor: expected a tensor in libtorch's memory, got one in JavaScript's, which ends with its thread. Share its clone().");
-  tensor.storage().unsafeGetStorageImpl()->set_resizable(false);  // a resize would move the memory under the other threads
   at::Tensor shared = sameStorage(tensor);
   shared.set_requires_grad(tensor.requires_grad());
   return call.fromNumber(Registry::singleton().put(std::move(shared)));

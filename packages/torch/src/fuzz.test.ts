@@ -7,8 +7,8 @@ import { native } from './native.js';
 const script = fileURLToPath(new URL('../native/tests/fuzz.mjs', import.meta.url));
 const door = new URL('../dist/native.js', import.meta.url).href;
 
-it.each([1, 2, 3])('lives through values of wrong kinds, seed %i', (seed) => {
-  const run = spawnSync(process.execPath, [script, door, String(seed), '150'], { encoding: 'utf8' });
+it.each([1, 2])('lives through values of wrong kinds, seed %i', (seed) => {
+  const run = spawnSync(process.execPath, [script, door, String(seed), '60'], { encoding: 'utf8' });
   expect({ signal: run.signal, status: run.status, stderr: run.stderr.slice(-2000) }).toEqual({
     signal: null,
     status: 0,

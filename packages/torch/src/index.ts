@@ -38,7 +38,7 @@ export * as nn from './nn/index.js';
 export { has, loadLibrary, type OperatorValue, operatorLibraryPath, ops } from './operators.js';
 export * as optim from './optim/index.js';
 export { cuda, getNumThreads, libtorchInfo, libtorchVersion, setNumThreads } from './runtime.js';
-export { keep, liveTensors, liveTensorsByDevice, peakLiveTensors, scope } from './scope.js';
+export { keep, liveTensors, liveTensorsByDevice, peakLiveTensors, releaseFreeMemory, scope } from './scope.js';
 export * from './serialization/index.js';
 export { fromBytes, fromTypedArray, type NestedArray, Tensor, type TensorOptions, tensor } from './tensor.js';
 export { disposeShared, fromShared, type SharedTensor, sharedTensors, shareTensor } from './threads.js';

@@ -136,3 +136,12 @@ export function liveTensorsByDevice(): Record<string, { count: number; bytes: nu
 export function peakLiveTensors(options: { reset?: boolean } = {}): number {
   return native.peakCount(options.reset ?? false);
 }
+
+/**
+ * Gives memory that the C library keeps for later tensors back to the system, as far as whole pages are free (`malloc_trim`);
+ * useful after a peak that will not come again. Slower than it looks: the next large tensors fault their pages in again.
+ * @returns whether any went back; false where the C library is not glibc
+ */
+export function releaseFreeMemory(): boolean {
+  return native.releaseFreeMemory();
+}
