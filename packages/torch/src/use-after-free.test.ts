@@ -170,8 +170,8 @@ const uses: [string, (gone: Tensor, live: Tensor) => unknown][] = [
   ['emaUpdate_, target', (gone, live) => optim.emaUpdate_([gone], [live], 0.9)],
   ['emaUpdate_, source', (gone, live) => optim.emaUpdate_([live], [gone], 0.9)],
   ['SGD', (gone) => new optim.SGD([gone], { lr: 1, momentum: 0.9 }).step()],
-  ['AdamW', (gone) => new optim.AdamW([{ params: [gone], lr: 1 }]).step()],
-  ['LARS', (gone) => new optim.LARS([{ params: [gone], lr: 1 }] as never, { form: 'suave' } as never).step()],
+  ['AdamW', (gone) => new optim.AdamW([gone]).step()],
+  ['LARS', (gone) => new optim.LARS([gone], { lr: 1 }).step()],
 ];
 
 describe('every function of our own', () => {
