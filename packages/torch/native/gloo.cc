@@ -1,5 +1,5 @@
 // Collectives between processes on the CPU: libtorch's own ProcessGroupGloo, one group per integer id.
-#include "environment.h"
+#include "group.h"
 
 // libtorch's headers need Gloo's, which only Debian's libgloo-dev brings; without them every call is a typed error.
 #if !defined(SUAVE_HAS_GLOO)
@@ -27,11 +27,6 @@ constexpr const char* kCode = "ERR_TORCH_DISTRIBUTED";
 
 #if SUAVE_HAS_GLOO
 
-struct Group {
-  c10::intrusive_ptr<c10d::Store> store;
-  std::unique_ptr<c10d::ProcessGroupGloo> gloo;
-};
-
 /** Runs a collective; a lost peer or a timeout becomes an error that names the operation. */
 template <typename Body>
 auto collective(const char* name, Body body) -> decltype(body()) {
@@ -44,13 +39,26 @@ auto collective(const char* name, Body body) -> decltype(body()) {
   }
 }
 
-uint32_t idOf(const Call& call) { return static_cast<uint32_t>(call.number(0, "process group")); }
+class GlooGroup final : public ProcessGroup {
+ public:
+  c10::intrusive_ptr<c10d::Store> store;
+  std::unique_ptr<c10d::ProcessGroupGloo> gloo;
 
-Group& groupOf(const Call& call) {
-  const auto found = call.state->objects.find(idOf(call));
-  if (found == call.state->objects.end())
-    throw OperatorError("gloo", "", "the process group was disposed of", kCode);
-  return *static_cast<Group*>(found->second.get());
+  int rank() const override { return gloo->getRank(); }
+  int worldSize() const override { return gloo->getSize(); }
+
+  /** Gloo works on the host: a tensor of another device goes there and back. */
+  void allReduceSum(at::Tensor& dense, const char* name) override {
+    std::vector<at::Tensor> tensors{dense.cpu()};
+    collective(name, [&] { gloo->allreduce(tensors)->wait(); });
+    if (!dense.is_cpu()) dense.copy_(tensors[0]);
+  }
+};
+
+std::shared_ptr<GlooGroup> glooOf(const Call& call) {
+  auto group = std::dynamic_pointer_cast<GlooGroup>(groupOf(call, 0));
+  if (group == nullptr) throw ArgumentError("process group: expected one over Gloo");
+  return group;
 }
 
 c10::intrusive_ptr<c10d::Store> openStore(const std::string& address, int rank, int worldSize, std::chrono::milliseconds timeout) {
@@ -86,7 +94,7 @@ napi_value glooInit(Call& call) {
   const int rank = static_cast<int>(call.number(1, "rank"));
   const int worldSize = static_cast<int>(call.number(2, "worldSize"));
   const auto timeout = std::chrono::milliseconds(static_cast<int64_t>(call.number(3, "timeoutSeconds") * 1000));
-  auto group = std::make_shared<Group>();
+  auto group = std::make_shared<GlooGroup>();
   try {
     group->store = openStore(address, rank, worldSize, timeout);
   } catch (const ArgumentError&) {
@@ -99,9 +107,7 @@ napi_value glooInit(Call& call) {
     options->devices.push_back(c10d::ProcessGroupGloo::createDefaultDevice());
     group->gloo = std::make_unique<c10d::ProcessGroupGloo>(group->store, rank, worldSize, options);
   });
-  const uint32_t id = call.state->nextId++;
-  call.state->objects[id] = std::move(group);
-  return call.fromNumber(id);
+  return call.fromNumber(storeGroup(*call.state, std::move(group)));
 }
 
 c10d::ReduceOp reduceOp(const std::string& name) {
@@ -122,48 +128,48 @@ void writeBack(const at::Tensor& tensor, const at::Tensor& dense) {
 
 /** glooAllReduce(id, tensor, "sum" | "max" | "min"): in place. */
 napi_value glooAllReduce(Call& call) {
-  Group& group = groupOf(call);
+  const auto group = glooOf(call);
   const at::Tensor& tensor = call.tensor(1);
   c10d::AllreduceOptions options;
   options.reduceOp = reduceOp(call.string(2, "op"));
   std::vector<at::Tensor> tensors{denseOf(tensor)};
-  collective("glooAllReduce", [&] { group.gloo->allreduce(tensors, options)->wait(); });
+  collective("glooAllReduce", [&] { group->gloo->allreduce(tensors, options)->wait(); });
   writeBack(tensor, tensors[0]);
   return call.undefined();
 }
 
 /** glooBroadcast(id, tensor, root): in place. */
 napi_value glooBroadcast(Call& call) {
-  Group& group = groupOf(call);
+  const auto group = glooOf(call);
   const at::Tensor& tensor = call.tensor(1);
   c10d::BroadcastOptions options;
   options.rootRank = static_cast<int64_t>(call.number(2, "root"));
   std::vector<at::Tensor> tensors{denseOf(tensor)};
-  collective("glooBroadcast", [&] { group.gloo->broadcast(tensors, options)->wait(); });
+  collective("glooBroadcast", [&] { group->gloo->broadcast(tensors, options)->wait(); });
   writeBack(tensor, tensors[0]);
   return call.undefined();
 }
 
 /** glooAllGather(id, tensor) → one new tensor per rank, in rank order. */
 napi_value glooAllGather(Call& call) {
-  Group& group = groupOf(call);
+  const auto group = glooOf(call);
   std::vector<at::Tensor> inputs{denseOf(call.tensor(1))};
   std::vector<std::vector<at::Tensor>> outputs(1);
-  for (int rank = 0; rank < group.gloo->getSize(); ++rank) outputs[0].push_back(at::empty_like(inputs[0]));
-  collective("glooAllGather", [&] { group.gloo->allgather(outputs, inputs)->wait(); });
+  for (int rank = 0; rank < group->gloo->getSize(); ++rank) outputs[0].push_back(at::empty_like(inputs[0]));
+  collective("glooAllGather", [&] { group->gloo->allgather(outputs, inputs)->wait(); });
   return call.fromHandles(outputs[0]);
 }
 
 /** glooBarrier(id): returns when every rank has called it. */
 napi_value glooBarrier(Call& call) {
-  Group& group = groupOf(call);
-  collective("glooBarrier", [&] { group.gloo->barrier()->wait(); });
+  const auto group = glooOf(call);
+  collective("glooBarrier", [&] { group->gloo->barrier()->wait(); });
   return call.undefined();
 }
 
 /** glooDestroy(id): closes the connections; a second call is a no-op. */
 napi_value glooDestroy(Call& call) {
-  call.state->objects.erase(idOf(call));
+  call.state->objects.erase(static_cast<uint32_t>(call.number(0, "process group")));
   return call.undefined();
 }
 

@@ -1,4 +1,4 @@
-/** @file Functions of the addon: collectives over Gloo. */
+/** @file Functions of the addon: collectives over Gloo, and what is computed over a group of processes. */
 import type { Handle } from '../native.js';
 
 export interface DistributedFunctions {
@@ -9,4 +9,6 @@ export interface DistributedFunctions {
   glooAllGather(group: number, tensor: Handle): Handle[];
   glooBarrier(group: number): void;
   glooDestroy(group: number): void;
+  /** Batch norm of a training batch over the group: input, weight, bias, running mean and variance, 0 for none. */
+  syncBatchNorm(group: number, tensors: Float64Array, momentum: number, eps: number): Handle;
 }

@@ -19,6 +19,12 @@ export interface Collective {
   barrier(): void;
 }
 
+/** A group that the addon knows, so that native code can reduce over it. */
+export interface NativeCollective extends Collective {
+  /** The group's number in the addon. */
+  readonly nativeGroup: number;
+}
+
 /** A group of one: every operation is done at once, without any call to other processes. */
 export class SingleProcess implements Collective {
   readonly rank = 0;

@@ -1,7 +1,7 @@
 /** @file A group of processes over Gloo (CPU tensors), libtorch's own c10d underneath. */
 import { native } from '../native.js';
 import { type Tensor, wrap } from '../tensor.js';
-import { type Collective, checkRoot } from './collective.js';
+import { checkRoot, type NativeCollective } from './collective.js';
 
 /** How the processes of a group find each other. */
 export interface GlooOptions {
@@ -24,7 +24,7 @@ export function glooAvailable(): boolean {
  * have called the same one.
  * @throws TorchError (`ERR_TORCH_DISTRIBUTED`) when the addon has no Gloo, a process is lost, or the time is over
  */
-export class GlooGroup implements Collective {
+export class GlooGroup implements NativeCollective {
   readonly rank: number;
   readonly worldSize: number;
   #id: number;
@@ -38,6 +38,10 @@ export class GlooGroup implements Collective {
     this.rank = rank;
     this.worldSize = worldSize;
     this.#id = native.glooInit(address, rank, worldSize, timeoutSeconds);
+  }
+
+  get nativeGroup(): number {
+    return this.#id;
   }
 
   allReduceSum_(t: Tensor): void {

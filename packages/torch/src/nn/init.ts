@@ -104,6 +104,36 @@ export function xavierUniform_(target: Tensor, gain = 1, options: DrawOptions = 
   return uniform_(target, -bound, bound, options);
 }
 
+/** Fills with N(0, std²), std = gain·√(2/(fanIn + fanOut)), in place (Glorot and Bengio, 2010). */
+export function xavierNormal_(target: Tensor, gain = 1, options: DrawOptions = {}): Tensor {
+  const { fanIn, fanOut } = fans(target);
+  return normal_(target, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), options);
+}
+
+/**
+ * Fills with an orthogonal matrix times `gain`, in place (Saxe et al., 2013); dimensions after the first count as one.
+ * @throws RangeError for fewer than two dimensions
+ */
+export function orthogonal_(target: Tensor, gain = 1, { generator }: DrawOptions = {}): Tensor {
+  fans(target);
+  const rows = target.shape[0]!;
+  const columns = target.numel / rows;
+  return inPlace(target, () => {
+    const { dtype, device } = target;
+    const drawn = operators.normal_(operators.empty([rows, columns], { dtype, device }), { generator });
+    const [q, r] = operators.linalgQr(rows < columns ? drawn.t() : drawn);
+    const signed = q.mul(r.diagonal().sign());
+    target.copy_((rows < columns ? signed.t() : signed).reshape(target.shape)).mul_(gain);
+  });
+}
+
+/** Fills with the identity matrix, in place. @throws RangeError when it is no matrix */
+export function eye_(target: Tensor): Tensor {
+  const { shape, dtype, device } = target;
+  if (shape.length !== 2) throw new RangeError(`init.eye_: expected a matrix, got [${shape.join(', ')}].`);
+  return inPlace(target, () => target.copy_(operators.eye(shape[0]!, shape[1]!, { dtype, device })));
+}
+
 /** Distribution function of the standard normal, in float64. */
 function normalCdf(x: number): number {
   return scope(() => (1 + operators.erf(makeTensor([x / Math.SQRT2], { dtype: 'float64' })).item()) / 2);

@@ -2,45 +2,15 @@
  * @file Module: parameters, buffers and child modules found among an object's own properties, in the order in which
  * they were defined. A property's name is its key in the state dict, so keys equal PyTorch's where the names do.
  */
+import { inspect } from 'node:util';
 import { setGradients } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
-import type { DType } from '../dtype.js';
-import { copy_, detach, to } from '../generated/operators.js';
-import { keep, scope } from '../scope.js';
+import { copy_ } from '../generated/operators.js';
+import { scope } from '../scope.js';
 import { CheckpointError, listKeys } from '../serialization/checkpoint-error.js';
 import { Tensor } from '../tensor.js';
-
-type Kind = 'parameter' | 'buffer' | 'transient';
-
-const kinds = new WeakMap<Tensor, Kind>();
-
-/**
- * Makes a tensor a parameter: kept out of every scope, differentiable, found by the module that holds it as a property.
- * @param tensor  a leaf of a floating-point dtype; the module owns it from now on
- */
-export function parameter(tensor: Tensor): Tensor {
-  keep(tensor);
-  tensor.requiresGrad = true;
-  kinds.set(tensor, 'parameter');
-  return tensor;
-}
-
-/**
- * Makes a tensor a buffer: state without gradient, as batch norm's running statistics.
- * @param tensor      the module owns it from now on
- * @param persistent  whether it belongs to the state dict; true as in PyTorch
- */
-export function buffer(tensor: Tensor, { persistent = true }: { persistent?: boolean } = {}): Tensor {
-  keep(tensor);
-  kinds.set(tensor, persistent ? 'buffer' : 'transient');
-  return tensor;
-}
-
-/** Dtype and device of a module's new tensors. */
-export interface TensorPlacement {
-  readonly dtype?: DType;
-  readonly device?: string;
-}
+import { type Kind, kindOf, type ModulePlacement, relocate } from './parameter.js';
+import { formatModule } from './repr.js';
 
 /** A module whose `forward` maps one tensor to one tensor. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
@@ -62,7 +32,7 @@ export abstract class Module {
   *#own(...wanted: Kind[]): Generator<[string, Tensor]> {
     for (const [name, value] of Object.entries(this)) {
       if (!(value instanceof Tensor)) continue;
-      const kind = kinds.get(value);
+      const kind = kindOf(value);
       if (kind !== undefined && wanted.includes(kind)) yield [name, value];
     }
   }
@@ -76,6 +46,28 @@ export abstract class Module {
           `${this.constructor.name}.${name}: expected a module, got an array of modules. Use ModuleList.`,
         );
     }
+  }
+
+  /** Direct child modules, each once. */
+  children(): Module[] {
+    return [...new Set([...this.namedChildren()].map(([, child]) => child))];
+  }
+
+  /** This module and all modules below it, each once, parents before their children. */
+  modules(): Module[] {
+    return [...new Set([...this.namedModules()].map(([, module]) => module))];
+  }
+
+  /**
+   * The module below this one with a dotted name, as {@link namedModules} gives it; `''` is the module itself.
+   * @throws RangeError when there is none
+   */
+  getSubmodule(name: string): Module {
+    for (const [candidate, module] of this.namedModules()) if (candidate === name) return module;
+    const names = [...this.namedModules()].map(([candidate]) => candidate).filter((candidate) => candidate !== '');
+    throw new RangeError(
+      `${this.constructor.name}.getSubmodule: expected the name of a module, got '${name}'. There are ${listKeys(names)}.`,
+    );
   }
 
   /** This module and all modules below it with their dotted names; the module itself has the empty name. */
@@ -105,6 +97,19 @@ export abstract class Module {
   /** Parameters in the order of {@link namedParameters}. */
   parameters(): Tensor[] {
     return [...this.namedParameters().values()];
+  }
+
+  /** How many numbers the parameters hold, shared ones counted once; `trainable` leaves out frozen ones. */
+  numParameters({ trainable = false }: { trainable?: boolean } = {}): number {
+    return this.parameters().reduce(
+      (sum, { numel, requiresGrad }) => (trainable && !requiresGrad ? sum : sum + numel),
+      0,
+    );
+  }
+
+  /** Buffers in the order of {@link namedBuffers}. */
+  buffers(): Tensor[] {
+    return [...this.namedBuffers().values()];
   }
 
   /** Buffers by key, those outside the state dict included. */
@@ -191,30 +196,51 @@ export abstract class Module {
     return this;
   }
 
+  /**
+   * Calls `body` with every module below this one, children before their parents, and with this one at last.
+   * @example model.apply((module) => { if (module instanceof nn.Linear) nn.init.xavierUniform_(module.weight); });
+   */
+  apply(body: (module: Module) => void): this {
+    for (const child of this.children()) child.apply(body);
+    body(this);
+    return this;
+  }
+
   /** Makes all parameters' gradients absent. */
   zeroGrad(): void {
     setGradients(this.parameters(), null);
   }
 
   /**
-   * Moves parameters and buffers to another dtype or device; only floating-point ones change their dtype. The module
-   * gets new tensors (the old ones are disposed of, gradients are dropped): make optimizers and lists of parameters
-   * after the move.
+   * Moves parameters and buffers to another dtype, device or memory format; only floating-point ones change their dtype.
+   * The module gets new tensors (the old ones are disposed of, gradients are dropped): make optimizers and lists of
+   * parameters after the move.
    */
-  to(placement: TensorPlacement): this {
+  to(placement: ModulePlacement): this {
     const moved = new Map<Tensor, Tensor>();
     for (const [, module] of this.namedModules()) {
       for (const [name, tensor] of module.#own('parameter', 'buffer', 'transient')) {
-        let target = moved.get(tensor);
-        if (target === undefined) {
-          target = scope(() => noGrad(() => relocate(tensor, placement)));
-          moved.set(tensor, target);
-        }
+        const target = moved.get(tensor) ?? relocate(tensor, placement);
+        moved.set(tensor, target);
         (module as unknown as Record<string, Tensor>)[name] = target;
       }
     }
     for (const [before, after] of moved) if (before !== after) before.dispose();
     return this;
+  }
+
+  /** What stands between the parentheses when the module is printed; subclasses say their settings. */
+  extraRepr(): string {
+    return '';
+  }
+
+  /** The module and its children as PyTorch prints them. */
+  toString(): string {
+    return formatModule(this);
+  }
+
+  [inspect.custom](): string {
+    return formatModule(this);
   }
 
   /** Frees all parameters and buffers, of child modules too. */
@@ -225,19 +251,4 @@ export abstract class Module {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-const FLOATING: ReadonlySet<DType> = new Set<DType>(['float32', 'float64', 'float16', 'bfloat16']);
-
-/** The tensor itself where it already fits, else a kept copy of the same kind. */
-function relocate(tensor: Tensor, { dtype, device }: TensorPlacement): Tensor {
-  const sameDtype = dtype === undefined || dtype === tensor.dtype || !FLOATING.has(tensor.dtype);
-  if (sameDtype && (device === undefined || device === tensor.device)) return tensor;
-  const options = { dtype: sameDtype ? tensor.dtype : dtype, ...(device === undefined ? {} : { device }), copy: true };
-  const copy = to(detach(tensor), options);
-  const kind = kinds.get(tensor)!;
-  if (kind !== 'parameter') return buffer(copy, { persistent: kind === 'buffer' });
-  const { requiresGrad } = tensor;
-  parameter(copy).requiresGrad = requiresGrad;
-  return copy;
 }

@@ -1,82 +1,154 @@
-/** @file Pooling layers: [N, C, H, W] → [N, C, H', W']. */
-import { adaptiveAvgPool2d, avgPool2d, maxPool2d } from '../generated/operators.js';
+/** @file Pooling over windows. Legend: N images, C channels, L length, H × W pixels. */
+import { avgPool1d, avgPool2d, avgPool3d, maxPool1d, maxPool2d, maxPool3d } from '../generated/operators.js';
 import type { Tensor } from '../tensor.js';
-import { pair, type Size2d } from './linear.js';
 import { Module } from './module.js';
+import { describe } from './repr.js';
+import { type Size1d, type Size2d, type Size3d, sizes } from './sizes.js';
 
 /** Options shared by max and average pooling. */
-export interface PoolOptions {
+export interface PoolOptions<Size = Size2d> {
   /** Default: the kernel's size. */
-  readonly stride?: Size2d;
-  readonly padding?: Size2d;
+  readonly stride?: Size;
+  /** Added on each side; at most half the kernel. Default 0. */
+  readonly padding?: Size;
   /** Whether a last, incomplete window counts. Default false. */
   readonly ceilMode?: boolean;
 }
 
-/** Largest value of each window (PyTorch's nn.MaxPool2d). */
-export class MaxPool2d extends Module {
-  /** [height, width], as stride, padding and dilation. */
+/** Options of the max pooling layers. */
+export interface MaxPoolOptions<Size = Size2d> extends PoolOptions<Size> {
+  /** Distance between the values of a window. Default 1. */
+  readonly dilation?: Size;
+}
+
+/** Options of the average pooling layers. */
+export interface AvgPoolOptions<Size = Size2d> extends PoolOptions<Size> {
+  /** Whether the padding's zeros count. Default true. */
+  readonly countIncludePad?: boolean;
+}
+
+const MAX = [maxPool1d, maxPool2d, maxPool3d] as const;
+const AVERAGE = [avgPool1d, avgPool2d, avgPool3d] as const;
+
+abstract class MaxPool extends Module {
+  /** One number for each dimension, as stride, padding and dilation. */
   readonly kernelSize: readonly number[];
   readonly stride: readonly number[];
   readonly padding: readonly number[];
   readonly dilation: readonly number[];
   readonly ceilMode: boolean;
-  readonly #kernelSize: number[];
-  readonly #options: { stride: number[]; padding: number[]; dilation: number[]; ceilMode: boolean };
+  readonly #pool: (x: Tensor) => Tensor;
+  readonly #text: string;
 
-  constructor(
-    kernelSize: Size2d,
-    { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false }: PoolOptions & { dilation?: Size2d } = {},
+  protected constructor(
+    count: number,
+    kernelSize: number | readonly number[],
+    { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false }: MaxPoolOptions<number | readonly number[]>,
   ) {
     super();
-    this.#kernelSize = pair(kernelSize);
-    this.#options = { stride: pair(stride), padding: pair(padding), dilation: pair(dilation), ceilMode };
-    this.kernelSize = this.#kernelSize;
-    this.stride = this.#options.stride;
-    this.padding = this.#options.padding;
-    this.dilation = this.#options.dilation;
+    this.kernelSize = sizes(kernelSize, count);
+    this.stride = sizes(stride, count);
+    this.padding = sizes(padding, count);
+    this.dilation = sizes(dilation, count);
     this.ceilMode = ceilMode;
+    const operator = MAX[count - 1]!;
+    const kernel = this.kernelSize;
+    const options = { stride: this.stride, padding: this.padding, dilation: this.dilation, ceilMode };
+    this.#pool = (x) => operator(x, kernel, options);
+    this.#text = describe([], { kernel_size: kernelSize, stride, padding, dilation, ceil_mode: ceilMode });
   }
 
   forward(x: Tensor): Tensor {
-    return maxPool2d(x, this.#kernelSize, this.#options);
+    return this.#pool(x);
+  }
+
+  override extraRepr(): string {
+    return this.#text;
   }
 }
 
-/** Mean of each window (PyTorch's nn.AvgPool2d). */
-export class AvgPool2d extends Module {
-  readonly #kernelSize: number[];
-  readonly #options: { stride: number[]; padding: number[]; ceilMode: boolean; countIncludePad: boolean };
+/** Largest value of each window (PyTorch's nn.MaxPool1d): [N, C, L] → [N, C, L']. */
+export class MaxPool1d extends MaxPool {
+  constructor(kernelSize: Size1d, options: MaxPoolOptions<Size1d> = {}) {
+    super(1, kernelSize, options);
+  }
+}
 
-  constructor(
-    kernelSize: Size2d,
+/** Largest value of each window (PyTorch's nn.MaxPool2d): [N, C, H, W] → [N, C, H', W']. */
+export class MaxPool2d extends MaxPool {
+  constructor(kernelSize: Size2d, options: MaxPoolOptions = {}) {
+    super(2, kernelSize, options);
+  }
+}
+
+/** Largest value of each window (PyTorch's nn.MaxPool3d): [N, C, D, H, W] → [N, C, D', H', W']. */
+export class MaxPool3d extends MaxPool {
+  constructor(kernelSize: Size3d, options: MaxPoolOptions<Size3d> = {}) {
+    super(3, kernelSize, options);
+  }
+}
+
+abstract class AvgPool extends Module {
+  /** One number for each dimension, as stride and padding. */
+  readonly kernelSize: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly ceilMode: boolean;
+  readonly countIncludePad: boolean;
+  readonly #pool: (x: Tensor) => Tensor;
+  readonly #text: string;
+
+  protected constructor(
+    count: number,
+    kernelSize: number | readonly number[],
     {
       stride = kernelSize,
       padding = 0,
       ceilMode = false,
       countIncludePad = true,
-    }: PoolOptions & { countIncludePad?: boolean } = {},
+    }: AvgPoolOptions<number | readonly number[]>,
   ) {
     super();
-    this.#kernelSize = pair(kernelSize);
-    this.#options = { stride: pair(stride), padding: pair(padding), ceilMode, countIncludePad };
+    this.kernelSize = sizes(kernelSize, count);
+    this.stride = sizes(stride, count);
+    this.padding = sizes(padding, count);
+    this.ceilMode = ceilMode;
+    this.countIncludePad = countIncludePad;
+    const operator = AVERAGE[count - 1]!;
+    const kernel = this.kernelSize;
+    const options = { stride: this.stride, padding: this.padding, ceilMode, countIncludePad };
+    this.#pool = (x) => operator(x, kernel, options);
+    // PyTorch's one-dimensional layer keeps tuples, the others what they were given.
+    const [k, s, p] = count === 1 ? [this.kernelSize, this.stride, this.padding] : [kernelSize, stride, padding];
+    this.#text = describe([], { kernel_size: k, stride: s, padding: p });
   }
 
   forward(x: Tensor): Tensor {
-    return avgPool2d(x, this.#kernelSize, this.#options);
+    return this.#pool(x);
+  }
+
+  override extraRepr(): string {
+    return this.#text;
   }
 }
 
-/** Mean of windows chosen so that the output has the given size (PyTorch's nn.AdaptiveAvgPool2d). */
-export class AdaptiveAvgPool2d extends Module {
-  readonly #outputSize: number[];
-
-  constructor(outputSize: Size2d) {
-    super();
-    this.#outputSize = pair(outputSize);
+/** Mean of each window (PyTorch's nn.AvgPool1d): [N, C, L] → [N, C, L']. */
+export class AvgPool1d extends AvgPool {
+  constructor(kernelSize: Size1d, options: AvgPoolOptions<Size1d> = {}) {
+    super(1, kernelSize, options);
   }
+}
 
-  forward(x: Tensor): Tensor {
-    return adaptiveAvgPool2d(x, this.#outputSize);
+/** Mean of each window (PyTorch's nn.AvgPool2d): [N, C, H, W] → [N, C, H', W']. */
+export class AvgPool2d extends AvgPool {
+  constructor(kernelSize: Size2d, options: AvgPoolOptions = {}) {
+    super(2, kernelSize, options);
+  }
+}
+
+/** Mean of each window (PyTorch's nn.AvgPool3d): [N, C, D, H, W] → [N, C, D', H', W']. */
+export class AvgPool3d extends AvgPool {
+  constructor(kernelSize: Size3d, options: AvgPoolOptions<Size3d> = {}) {
+    super(3, kernelSize, options);
   }
 }

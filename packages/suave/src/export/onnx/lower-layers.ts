@@ -8,8 +8,17 @@ import { float, int, ints } from './model.js';
 import { OnnxError } from './onnx-error.js';
 
 /** What a layer is called in the graph: the key of its weight, without that. */
-function nameOf(graph: GraphBuilder, { weight }: { readonly weight: Parameters<GraphBuilder['keyOf']>[0] }): string {
-  return graph.keyOf(weight).replace(/\.weight$/, '');
+function nameOf(graph: GraphBuilder, layer: { readonly weight: Parameters<GraphBuilder['keyOf']>[0] | null }): string {
+  return graph.keyOf(needed(layer.weight, layer, 'a weight')).replace(/\.weight$/, '');
+}
+
+/** A part that every network here has, though the layer can be made without it. */
+function needed<T>(part: T | null, layer: object, what: string): T {
+  if (part !== null) return part;
+  throw new OnnxError(
+    'ONNX_NETWORK',
+    `${layer.constructor.name}: expected a layer with ${what}, got one without. It cannot be exported.`,
+  );
 }
 
 /** [top, left, bottom, right]. */
@@ -20,6 +29,11 @@ function pads([vertical, horizontal]: readonly number[]): number[] {
 /** Convolution, [N, C, H, W] → [N, C', H', W']. */
 export function lowerConvolution(graph: GraphBuilder, layer: nn.Conv2d, x: Value): Value {
   const { weight, bias, stride, padding, dilation, groups } = layer;
+  if (typeof padding === 'string' || layer.paddingMode !== 'zeros')
+    throw new OnnxError(
+      'ONNX_NETWORK',
+      `Conv2d: expected padding with zeros given as numbers, got ${layer.toString()}. It cannot be exported.`,
+    );
   const inputs = [x, graph.weight(weight), ...(bias === null ? [] : [graph.weight(bias)])];
   const attributes = {
     kernel_shape: ints(weight.shape.slice(2)),
@@ -34,7 +48,7 @@ export function lowerConvolution(graph: GraphBuilder, layer: nn.Conv2d, x: Value
 /** Batch norm by its running statistics, of rows [N, C] or images [N, C, H, W]. */
 export function lowerBatchNorm(graph: GraphBuilder, layer: nn.BatchNorm1d | nn.BatchNorm2d, x: Value): Value {
   const parts = [layer.weight, layer.bias, layer.running_mean, layer.running_var];
-  const inputs = [x, ...parts.map((tensor) => graph.weight(tensor))];
+  const inputs = [x, ...parts.map((tensor) => graph.weight(needed(tensor, layer, 'weights and running statistics')))];
   return graph.op('BatchNormalization', inputs, { epsilon: float(layer.eps) }, nameOf(graph, layer));
 }
 
@@ -61,7 +75,8 @@ export function lowerLinear(graph: GraphBuilder, layer: nn.Linear, x: Value, out
 
 /** Layer norm over the last dimension. */
 export function lowerLayerNorm(graph: GraphBuilder, layer: nn.LayerNorm, x: Value): Value {
-  const inputs = [x, graph.weight(layer.weight), graph.weight(layer.bias)];
+  const parts = [layer.weight, layer.bias];
+  const inputs = [x, ...parts.map((tensor) => graph.weight(needed(tensor, layer, 'weight and bias')))];
   const attributes = { axis: int(-1), epsilon: float(layer.eps) };
   return graph.op('LayerNormalization', inputs, attributes, nameOf(graph, layer));
 }
