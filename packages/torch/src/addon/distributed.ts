@@ -1,4 +1,5 @@
 /** @file Functions of the addon: collectives over Gloo, and what is computed over a group of processes. */
+import type { HandleList } from '../handle-list.js';
 import type { Handle } from '../native.js';
 
 export interface DistributedFunctions {
@@ -10,5 +11,5 @@ export interface DistributedFunctions {
   glooBarrier(group: number): void;
   glooDestroy(group: number): void;
   /** Batch norm of a training batch over the group: input, weight, bias, running mean and variance, 0 for none. */
-  syncBatchNorm(group: number, tensors: Float64Array, momentum: number, eps: number): Handle;
+  syncBatchNorm(group: number, tensors: HandleList, momentum: number, eps: number): Handle;
 }

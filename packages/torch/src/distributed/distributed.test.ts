@@ -1,11 +1,10 @@
 /** @file Collectives of one process, and of two real ones over Gloo. */
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { compiledTorch, inProcesses as runInProcesses } from '../../../../tests/fixtures/processes.js';
 import '../index.js';
 import { tensor } from '../tensor.js';
 import { GlooGroup, glooAvailable, SingleProcess } from './index.js';
@@ -13,37 +12,8 @@ import { GlooGroup, glooAvailable, SingleProcess } from './index.js';
 const folder = mkdtempSync(join(tmpdir(), 'suave-gloo-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const dist = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'dist', 'index.js');
-
-/** Runs the module `body` in `worldSize` processes; `rank`, `group` and the package are in its scope. */
-async function inProcesses(worldSize: number, address: string, body: string): Promise<unknown[]> {
-  const path = join(folder, `${Math.random().toString(36).slice(2)}.mjs`);
-  writeFileSync(
-    path,
-    `import * as torch from ${JSON.stringify(pathToFileURL(dist).href)};
-const rank = Number(process.argv[2]);
-const group = new torch.GlooGroup({ address: ${JSON.stringify(address)}, rank, worldSize: ${worldSize}, timeoutSeconds: 90 });
-const result = [];
-${body}
-group.dispose();
-console.log(JSON.stringify(result));
-`,
-  );
-  const runs = Array.from({ length: worldSize }, async (_, rank) => {
-    const child = spawn(process.execPath, [path, String(rank)], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let [output, errors] = ['', ''];
-    child.stdout.on('data', (chunk) => {
-      output += chunk;
-    });
-    child.stderr.on('data', (chunk) => {
-      errors += chunk;
-    });
-    const status = await new Promise((resolve) => child.on('close', resolve));
-    if (status !== 0) throw new Error(`rank ${rank} ended with ${status}: ${errors}`);
-    return JSON.parse(output) as unknown;
-  });
-  return Promise.all(runs);
-}
+const inProcesses = (worldSize: number, address: string, body: string) =>
+  runInProcesses(folder, worldSize, address, body);
 
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
@@ -112,7 +82,7 @@ result.push([group.rank, group.worldSize]);
   ];
 
   test('that meet by a file', async () => {
-    expect(existsSync(dist), 'the compiled package').toBe(true);
+    expect(existsSync(compiledTorch), 'the compiled package').toBe(true);
     expect(await inProcesses(2, `file://${join(folder, 'store')}`, body)).toEqual([expected(0), expected(1)]);
   });
 

@@ -6,7 +6,7 @@ import { drawDefault } from './linear.js';
 import { Module } from './module.js';
 import { parameter, type TensorPlacement } from './parameter.js';
 import { describe } from './repr.js';
-import { shapeText, type Size1d, type Size2d, sizes } from './sizes.js';
+import { type Size1d, type Size2d, shapeText, sizes } from './sizes.js';
 
 /** Options of the transposed convolutions; defaults are PyTorch's. */
 export interface ConvTransposeOptions<Size> extends TensorPlacement {

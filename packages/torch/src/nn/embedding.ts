@@ -47,6 +47,10 @@ export class Embedding extends Module {
   }
 
   override extraRepr(): string {
-    return describe([this.numEmbeddings, this.embeddingDim], { padding_idx: this.paddingIdx ?? undefined });
+    const { numEmbeddings, embeddingDim, paddingIdx, scaleGradByFreq } = this;
+    return describe([numEmbeddings, embeddingDim], {
+      padding_idx: paddingIdx ?? undefined,
+      scale_grad_by_freq: scaleGradByFreq ? true : undefined,
+    });
   }
 }

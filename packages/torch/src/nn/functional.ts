@@ -4,8 +4,8 @@
  */
 import {
   clampMin,
-  dropout as dropoutOperator,
   div,
+  dropout as dropoutOperator,
   linalgVectorNorm,
   pad as padOperator,
 } from '../generated/operators.js';

@@ -203,12 +203,12 @@ describe('batch norm', () => {
   test('normalizes with the biased, remembers the unbiased variance', () => {
     using layer = new BatchNorm1d(1, { ...float64, eps: 0 });
     expectClose(layer.forward(tensor([[1], [3]], float64)), [-1, 1]);
-    expectClose(layer.running_mean, [0.2]);
-    expectClose(layer.running_var, [0.9 + 0.1 * 2]);
-    expect(layer.num_batches_tracked.item()).toBe(1);
+    expectClose(layer.running_mean!, [0.2]);
+    expectClose(layer.running_var!, [0.9 + 0.1 * 2]);
+    expect(layer.num_batches_tracked!.item()).toBe(1);
     layer.eval();
     expectClose(layer.forward(tensor([[0.2]], float64)), [0]);
-    expect(layer.num_batches_tracked.item()).toBe(1);
+    expect(layer.num_batches_tracked!.item()).toBe(1);
   });
 
   test('refuses what has no variance, and other ranks', () => {
@@ -219,7 +219,7 @@ describe('batch norm', () => {
     );
     expect(() => one.forward(tensor([1, 2]))).toThrow(/\[N, C\] or \[N, C, L\], got \[2\]/);
     expect(() => two.forward(tensor([[1, 2]]))).toThrow(/\[N, C, H, W\], got \[1, 2\]/);
-    expect(one.num_batches_tracked.item()).toBe(0);
+    expect(one.num_batches_tracked!.item()).toBe(0);
   });
 });
 

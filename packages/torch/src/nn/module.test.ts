@@ -133,8 +133,8 @@ describe('modes, moves, ownership', () => {
     expect(block.conv1.weight.requiresGrad).toBe(true);
     expect(block.conv1.weight.isLeaf).toBe(true);
     expect(block.scale.requiresGrad).toBe(false);
-    expect(block.bn1.running_mean.dtype).toBe('float64');
-    expect(block.bn1.num_batches_tracked.dtype).toBe('int64');
+    expect(block.bn1.running_mean!.dtype).toBe('float64');
+    expect(block.bn1.num_batches_tracked!.dtype).toBe('int64');
     expect(block.parameters().length).toBe(7);
     const { weight } = block.conv1;
     block.to({ dtype: 'float64', device: 'cpu' });

@@ -1,7 +1,7 @@
 /** @file Layers that only move values: flattening, enlarging, shuffling. Legend: N images, C channels, H × W pixels. */
 import { flatten, pixelShuffle, pixelUnshuffle, unflatten } from '../generated/operators.js';
 import type { Tensor } from '../tensor.js';
-import { interpolate, type InterpolateMode } from './interpolate.js';
+import { type InterpolateMode, interpolate } from './interpolate.js';
 import { Module } from './module.js';
 import { describe, Float } from './repr.js';
 

@@ -1,8 +1,9 @@
 /** @file Batch norm over the batches of all processes of a group. Legend: N rows or images of this process, C channels. */
 import type { Collective, NativeCollective } from '../distributed/collective.js';
 import { ArgumentError, ShapeError } from '../errors.js';
+import { handlesOf } from '../handle-list.js';
 import { native } from '../native.js';
-import { handlesOf, type Tensor, wrap } from '../tensor.js';
+import { type Tensor, wrap } from '../tensor.js';
 import { BatchNorm, type BatchNormOptions } from './batch-norm.js';
 import type { Module } from './module.js';
 import { shapeText } from './sizes.js';
@@ -59,7 +60,9 @@ export class SyncBatchNorm extends BatchNorm {
    * @param module  changed in place; references to its batch norms held elsewhere still lead to the old ones
    * @returns       the module; a new one if it is a batch norm itself
    */
-  static convert<T extends Module>(module: T, group: Collective): T | SyncBatchNorm {
+  static convert(module: BatchNorm, group: Collective): SyncBatchNorm;
+  static convert<T extends Module>(module: T, group: Collective): T;
+  static convert(module: Module, group: Collective): Module {
     const converted = new Map<BatchNorm, SyncBatchNorm>();
     const replacement = (layer: BatchNorm): SyncBatchNorm => {
       const made = converted.get(layer) ?? SyncBatchNorm.#from(layer, group);
