@@ -2,14 +2,18 @@
 /**
  * @file Builds the addon, and libraries of custom operators, against the libtorch found; does nothing when they are up to date.
  *
- *     node packages/torch/scripts/build-native.mjs [--keep-current]
+ *     npx suave-torch build [--keep-current] [--cache]
  *
- * A binary lies in `build/<libtorch version>/` with a stamp: a hash of its sources, its settings and the libtorch.
- * `build/current.json` names the libtorch that is loaded; `--keep-current` leaves it as it is.
+ * A binary lies in `build/<libtorch version>/` with a stamp: a hash of its sources, its settings and the libtorch. Where the
+ * package's folder cannot be written to, and with `--cache`, builds lie in the cache folder (see cache-folder.mjs).
+ * `build.json` beside the addon says what it fits; `build/current.json` names the build that is loaded, and
+ * `--keep-current` leaves it as it is.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  accessSync,
+  constants,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -23,9 +27,12 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cachedBuildRoot } from './cache-folder.mjs';
+import { libtorchNeeds } from './elf.mjs';
 import { buildTag, findLibtorch } from './libtorch.mjs';
 
-const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
+export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
+export const packageVersion = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version;
 const require = createRequire(import.meta.url);
 
 /** A build that cannot be done, in words for a person. */
@@ -65,13 +72,14 @@ function cmake(what, name, args) {
 /**
  * Compiles one folder of C++ sources into `<buildRoot>/<tag>/<name><suffix>`.
  * @param {{ folder: string, buildRoot: string, name: string, suffix: string, libtorch: import('./libtorch.mjs').Libtorch,
- *   includes?: string[], definitions?: string[], log: (line: string) => void }} options
+ *   includes?: string[], definitions?: string[], preload?: string, log: (line: string) => void }} options
+ *   `preload`: source of the addon `suave_preload.node`, which is built beside it
  * @returns {boolean} whether anything had to be built
  * @throws BuildError with the compiler's words
  */
-export function buildNative({ folder, buildRoot, name, suffix, libtorch, includes = [], definitions = [], log }) {
+export function buildNative(options) {
+  const { folder, buildRoot, name, suffix, libtorch, includes = [], definitions = [], preload = '', log } = options;
   const target = join(buildRoot, buildTag(libtorch));
-  const binary = join(target, name + suffix);
   const { sources, all } = sourcesIn(folder);
   const cmakeFolder = join(packageRoot, 'native');
   const [major, minor] = libtorch.version.split('.').map(Number);
@@ -84,10 +92,13 @@ export function buildNative({ folder, buildRoot, name, suffix, libtorch, include
     TORCH_ABI: String(libtorch.abi),
     TORCH_STANDARD: major === 2 && minor >= 10 ? '20' : '17',
     EXTRA_DEFINITIONS: definitions.join(';'),
+    ...(preload === '' ? {} : { PRELOAD_SOURCE: preload }),
   };
-  const stamp = stampOf([...all, join(cmakeFolder, 'CMakeLists.txt')], settings, libtorch);
+  const results = [name + suffix, ...(preload === '' ? [] : ['suave_preload.node'])];
+  const inputs = [...all, join(cmakeFolder, 'CMakeLists.txt'), ...(preload === '' ? [] : [preload])];
+  const stamp = stampOf(inputs, settings, libtorch);
   const stampFile = join(target, `${name}.stamp`);
-  if (existsSync(binary) && textOf(stampFile) === stamp) return false;
+  if (results.every((file) => existsSync(join(target, file))) && textOf(stampFile) === stamp) return false;
 
   log(
     `building ${name} against libtorch ${libtorch.version} (${libtorch.origin}: ${libtorch.libraries}); a few minutes the first time`,
@@ -102,7 +113,8 @@ export function buildNative({ folder, buildRoot, name, suffix, libtorch, include
   cmake('configuration', name, ['-S', cmakeFolder, '-B', work, ...definitionsFor]);
   cmake('compilation', name, ['--build', work, '--parallel', String(Math.min(4, availableParallelism()))]);
   checkLibraries(join(work, name + suffix), libtorch);
-  renameSync(join(work, name + suffix), binary);
+  rmSync(stampFile, { force: true });
+  for (const file of results) renameSync(join(work, file), join(target, file));
   writeFileSync(stampFile, stamp);
   return true;
 }
@@ -121,62 +133,121 @@ function checkLibraries(binary, libtorch) {
   }
 }
 
-/** Builds the addon against a libtorch; returns whether anything had to be built. */
-function buildAddon(libtorch, log) {
+/** Writes a file unless it has this text already. */
+function writeIfOther(file, text) {
+  if (textOf(file) !== text) writeFileSync(file, text);
+}
+
+/** The folder for builds: the package's own where it can be written to, else the cache. */
+function chooseBuildRoot(cache, log) {
+  const own = join(packageRoot, 'build');
+  const cached = cachedBuildRoot(packageVersion);
+  if (!cache) {
+    try {
+      accessSync(existsSync(own) ? own : packageRoot, constants.W_OK);
+      return own;
+    } catch (error) {
+      log(`${own} cannot be written to (${error.code}): building in ${cached}`);
+    }
+  }
+  try {
+    mkdirSync(cached, { recursive: true });
+    accessSync(cached, constants.W_OK);
+  } catch (error) {
+    throw new BuildError(
+      `${cached}: cannot be written to (${error.code}). Set XDG_CACHE_HOME to a folder of yours, at this build and when the program runs.`,
+    );
+  }
+  return cached;
+}
+
+/**
+ * Builds the addon against a libtorch and writes beside it, in `build.json`, what it fits.
+ * @param {import('./libtorch.mjs').Libtorch} libtorch
+ * @param {{ buildRoot?: string, log: (line: string) => void }} options
+ * @returns {{ built: boolean, folder: string }} whether anything had to be built, and the folder of the binaries
+ * @throws BuildError
+ */
+export function buildAddon(libtorch, { buildRoot = join(packageRoot, 'build'), log }) {
   const withGloo = ['SUAVE_HAS_GLOO=1', 'USE_C10D_GLOO=1', 'USE_DISTRIBUTED=1', 'USE_C10D=1'];
-  return buildNative({
+  const built = buildNative({
     folder: join(packageRoot, 'native'),
-    buildRoot: join(packageRoot, 'build'),
+    buildRoot,
     name: 'suave_torch',
     suffix: '.node',
     libtorch,
     includes: [require('node-api-headers').include_dir, ...libtorch.gloo],
     definitions: libtorch.gloo.length > 0 ? withGloo : ['SUAVE_HAS_GLOO=0'],
+    preload: join(packageRoot, 'native/preload/preload.cc'),
     log,
   });
+  const { version, abi, cuda, libraries } = libtorch;
+  const folder = join(buildRoot, buildTag(libtorch));
+  const file = join(folder, 'build.json');
+  if (built || !existsSync(file)) {
+    const needs = libtorchNeeds(join(folder, 'suave_torch.node'));
+    const facts = { version, abi, cuda, needs, platform: process.platform, arch: process.arch, libraries };
+    writeIfOther(file, `${JSON.stringify(facts, null, 2)}\n`);
+  }
+  return { built, folder };
 }
 
 /** Makes a libtorch the one whose addon is loaded. */
-function makeCurrent({ version, origin, libraries, ...libtorch }) {
+function makeCurrent({ version, origin, libraries, ...libtorch }, buildRoot) {
   const record = { tag: buildTag({ version, ...libtorch }), version, origin, libraries };
-  const file = join(packageRoot, 'build/current.json');
-  const text = `${JSON.stringify(record, null, 2)}\n`;
-  if (textOf(file) !== text) writeFileSync(file, text);
+  writeIfOther(join(buildRoot, 'current.json'), `${JSON.stringify(record, null, 2)}\n`);
 }
 
 /**
  * Builds everything the workspace needs: the addon, and Suave's own operators where that package lies beside this one.
- * @param {{ libtorch: import('./libtorch.mjs').Libtorch, log: (line: string) => void, current?: boolean }} options
+ * @param {{ libtorch: import('./libtorch.mjs').Libtorch, log: (line: string) => void, current?: boolean, cache?: boolean }} options
+ *   `current`: the build is the one that is loaded from now on; `cache`: it lies in the cache folder, not in the package's
  * @returns {boolean} whether anything had to be built
  * @throws BuildError
  */
-export function buildAll({ libtorch, log, current = true }) {
-  let built = buildAddon(libtorch, log);
+export function buildAll({ libtorch, log, current = true, cache = false }) {
+  const buildRoot = chooseBuildRoot(cache, log);
+  let { built } = buildAddon(libtorch, { buildRoot, log });
   const suave = join(packageRoot, '../suave');
   if (existsSync(join(suave, 'native'))) {
     const folder = join(suave, 'native');
     const operators = { folder, buildRoot: join(suave, 'build'), name: 'libsuave_ops', suffix: '.so' };
     if (sourcesIn(folder).sources.length > 0) built = buildNative({ ...operators, libtorch, log }) || built;
   }
-  if (current) makeCurrent(libtorch);
+  if (current) makeCurrent(libtorch, buildRoot);
   return built;
 }
 
-if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+/** What to install where no libtorch is found. */
+export const howToGetLibtorch =
+  'Install it (Debian: apt-get install libtorch-dev libopenblas0-pthread libgloo-dev), or a PyTorch wheel for python3, or set ' +
+  'LIBTORCH to an unpacked libtorch.';
+
+/**
+ * `suave-torch build`: finds a libtorch, builds the addon against it; says on standard error what it does.
+ * @param {string[]} args  `--keep-current`, `--cache`
+ * @returns {number} the exit status: 0 done, 1 failed, 2 wrong usage
+ */
+export function buildCommand(args) {
   const log = (line) => process.stderr.write(`${line}\n`);
+  const unknown = args.find((argument) => !['--keep-current', '--cache'].includes(argument));
+  if (unknown !== undefined) {
+    log(`suave-torch build: unknown argument ${unknown}. Usage: suave-torch build [--keep-current] [--cache]`);
+    return 2;
+  }
   try {
     const { libtorch, passedOver } = findLibtorch();
     for (const reason of passedOver) log(`passed over ${reason}`);
-    if (libtorch === null) {
-      throw new BuildError(
-        'libtorch: none found. Install it (apt-get install libtorch-dev libopenblas0-pthread libgloo-dev), or a PyTorch wheel ' +
-          'for python3, or set LIBTORCH to an unpacked libtorch.',
-      );
-    }
-    buildAll({ libtorch, log, current: !process.argv.includes('--keep-current') });
-    log(`addon ready: ${buildTag(libtorch)}`);
+    if (libtorch === null) throw new BuildError(`libtorch: none found. ${howToGetLibtorch}`);
+    buildAll({ libtorch, log, current: !args.includes('--keep-current'), cache: args.includes('--cache') });
+    log(`addon ready: ${buildTag(libtorch)} (libtorch ${libtorch.version}, ${libtorch.libraries})`);
+    return 0;
   } catch (error) {
     log(error instanceof BuildError ? error.message : error.stack);
-    process.exitCode = 1;
+    return 1;
   }
+}
+
+if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  process.exitCode = buildCommand(process.argv.slice(2));
 }

@@ -69,15 +69,27 @@ export class GradCheckError extends TorchError {
   }
 }
 
-/** No addon binary could be loaded. */
+/** No addon could be loaded: `searched` says why for each place, in the order of the search; the message ends with what to do. */
 export class LibtorchNotFoundError extends Error {
   override readonly name = 'LibtorchNotFoundError';
   readonly code = 'ERR_LIBTORCH_NOT_FOUND';
-  constructor(searched: readonly string[], cause?: unknown) {
-    const reason = cause instanceof Error ? ` (${cause.message.split('\n')[0]})` : '';
+
+  constructor(
+    /** A line for each place that was searched: `place: why it was passed over`. */
+    readonly searched: readonly string[],
+    /** What to do about it. */
+    readonly mend: string,
+    packageVersion: string,
+    cause?: unknown,
+  ) {
+    const here = `${process.platform}-${process.arch}, Node.js ${process.versions.node}`;
     super(
-      `@suave/torch: the addon could not be loaded; looked for ${searched.join(', ')}${reason}. ` +
-        'Build it with `npm run build`; that needs libtorch-dev (Debian), a PyTorch wheel, or LIBTORCH set to an unpacked libtorch.',
+      [
+        `@suave/torch ${packageVersion}: no libtorch with an addon for it could be loaded (${here}). Searched, in this order:`,
+        ...searched.map((line) => `  - ${line}`),
+        mend,
+        '`npx suave-torch doctor` looks at the whole set-up.',
+      ].join('\n'),
       { cause },
     );
   }
