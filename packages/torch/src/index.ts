@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * @file The door of @suave/torch: libtorch for TypeScript.
  * @example

@@ -3,12 +3,14 @@
  *
  * Every operator whose first argument is `self` is a method too; `generated/methods.ts` adds them.
  */
-import { inspect } from 'node:util';
 import { allocate, bytesOf, type Device, type DType, dtypeOf, type TypedArray, type TypedArrays } from './dtype.js';
 import { ArgumentError, ShapeError } from './errors.js';
 import { handlesOf } from './handle-list.js';
 import { type Handle, native } from './native.js';
 import { formatTensor } from './print.js';
+
+/** `util.inspect.custom`, named without Node.js' types so that users of ours need none. */
+const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
 export type { DType } from './dtype.js';
 
@@ -229,7 +231,7 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return formatTensor(this as unknown as Tensor);
   }
 
-  [inspect.custom](): string {
+  [inspectCustom](): string {
     return this.toString();
   }
 
