@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * @file Builds the addon against a libtorch 2.x too, beside the one in use, and runs the tests of packages/torch on it.
+ * @file Builds the addon against a libtorch 2.x too, beside the one in use, and runs the tests of packages/torch on it,
+ * and those of its loading and installation.
  *
  * Where the 2.x comes from: the folder in LIBTORCH2, else a CPU wheel that pip has at hand (its `find-links`; nothing is
  * downloaded from an index, whose wheels are gigabytes for CUDA), unpacked into `.cache/`.
@@ -62,7 +63,7 @@ try {
   say(error instanceof BuildError ? error.message : error.stack);
   process.exit(1);
 }
-const result = runTests(['packages/torch/', ...process.argv.slice(2)], {
+const result = runTests(['packages/torch/', 'tests/setup/loader', 'tests/pack/install', ...process.argv.slice(2)], {
   SUAVE_TORCH_BUILD: join(root, 'packages/torch/build', buildTag(libtorch)),
 });
 process.stdout.write(`\nlibtorch ${libtorch.version}: ${summaryLine(result)}\n`);
