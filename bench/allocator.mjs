@@ -28,7 +28,16 @@ const choices = {
     MALLOC_TRIM_THRESHOLD_: String(1024 * MiB),
     MALLOC_TOP_PAD_: String(16 * MiB),
   },
-  ...(jemalloc === undefined ? {} : { jemalloc: { SUAVE_TORCH_MALLOC: 'default', LD_PRELOAD: jemalloc } }),
+  ...(jemalloc === undefined
+    ? {}
+    : {
+        jemalloc: { SUAVE_TORCH_MALLOC: 'default', LD_PRELOAD: jemalloc },
+        jemallocKeeping: {
+          SUAVE_TORCH_MALLOC: 'default',
+          LD_PRELOAD: jemalloc,
+          MALLOC_CONF: 'oversize_threshold:0,dirty_decay_ms:-1,muzzy_decay_ms:-1',
+        },
+      }),
 };
 
 const loads = {
