@@ -70,19 +70,29 @@ export abstract class MomentumOptimizer<G extends MomentumGroup> extends Optimiz
     }
     const settings: MomentumSettings = { lr, momentum, dampening, nesterov, lrInMomentum: this.#lrInMomentum };
     const held = this.slots.get(MOMENTUM_SLOT)![groupIndex]!;
+    const buffers = pick(held, indices);
+    if (buffers.includes(null)) this.#startSome(groupIndex, stepped, direction, settings);
+    else moveBuffers_(buffers as readonly Tensor[], params, gradients, direction, settings);
+    applyBuffers_(pick(held, indices) as readonly Tensor[], params, gradients, direction, settings);
+  }
+
+  /** Makes the buffers of parameters that have none yet, and moves those of the others. */
+  #startSome(
+    groupIndex: number,
+    { indices, params, gradients }: Stepped,
+    direction: Direction,
+    settings: MomentumSettings,
+  ): void {
+    const held = this.slots.get(MOMENTUM_SLOT)![groupIndex]!;
     const fresh: number[] = [];
     const old: number[] = [];
     for (let i = 0; i < indices.length; i++) (held[indices[i]!] === null ? fresh : old).push(i);
-    if (fresh.length > 0) {
-      const first = subset(direction, fresh);
-      const buffers = firstBuffers(pick(params, fresh), pick(gradients, fresh), first, settings);
-      this.remember(MOMENTUM_SLOT, groupIndex, pick(indices, fresh), buffers);
-    }
-    if (old.length > 0) {
-      const buffers = pick(held, pick(indices, old)) as readonly Tensor[];
-      moveBuffers_(buffers, pick(params, old), pick(gradients, old), subset(direction, old), settings);
-    }
-    applyBuffers_(pick(held, indices) as readonly Tensor[], params, gradients, direction, settings);
+    const first = subset(direction, fresh);
+    const made = firstBuffers(pick(params, fresh), pick(gradients, fresh), first, settings);
+    this.remember(MOMENTUM_SLOT, groupIndex, pick(indices, fresh), made);
+    if (old.length === 0) return;
+    const buffers = pick(held, pick(indices, old)) as readonly Tensor[];
+    moveBuffers_(buffers, pick(params, old), pick(gradients, old), subset(direction, old), settings);
   }
 }
 

@@ -172,15 +172,15 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
   /** A slot's tensors of the stepped parameters; new ones, of their shapes and dtypes, are filled with `value`. */
   protected slotOf(slot: string, groupIndex: number, { indices, params }: Stepped, value = 0): readonly Tensor[] {
     const held = this.slots.get(slot)![groupIndex]!;
-    const fresh: number[] = [];
-    for (let i = 0; i < indices.length; i++) if (held[indices[i]!] === null) fresh.push(i);
-    if (fresh.length > 0) {
+    const wanted = pick(held, indices);
+    if (wanted.includes(null)) {
+      const fresh = indices.flatMap((index, i) => (held[index] === null ? [i] : []));
       const tensors = _foreachMul(pick(params, fresh), 0);
       _foreachZero_(tensors);
       if (value !== 0) _foreachAdd_(tensors, value);
       this.remember(slot, groupIndex, pick(indices, fresh), tensors);
     }
-    return pick(held, indices) as readonly Tensor[];
+    return (wanted === held ? held : pick(held, indices)) as readonly Tensor[];
   }
 
   state(): Map<string, Tensor> {
