@@ -31,7 +31,7 @@ export interface StepOptions {
   readonly skip?: Tensor | undefined;
   /**
    * Take the step and undo it by the flag, as is always done on an accelerator, also where the flag is in the CPU's memory
-   * and could be looked at first. Default false.
+   * and could be looked at first. It copies parameters and state before the step. Default false.
    */
   readonly undo?: boolean | undefined;
 }
