@@ -51,7 +51,7 @@ struct Statistics {
 Statistics gatherStatistics(const at::Tensor& x, ProcessGroup& group) {
   const int64_t channels = x.size(1);
   const auto options = x.options().dtype(at::kDouble);
-  const double count = static_cast<double>(x.numel() / channels);
+  const double count = channels > 0 ? static_cast<double>(x.numel() / channels) : 0;
   at::Tensor rows = at::zeros({group.worldSize(), 2 * channels + 1}, options);
   if (count > 0) {
     const auto [mean, variance] = at::batch_norm_update_stats(accumulated(x), {}, {}, 0.0);

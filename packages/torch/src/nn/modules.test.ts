@@ -58,6 +58,10 @@ const scaled =
   (factor: number): Call =>
   (module, x) =>
     plain(module, x!.mul(factor));
+const seeded: Call = (module, x) => {
+  manualSeed(3);
+  return plain(module, x!);
+};
 const weight = (...shape: number[]) => wave(shape).abs();
 
 const makers: Record<string, [make: () => nn.Module, call?: Call]> = {
@@ -126,6 +130,9 @@ const makers: Record<string, [make: () => nn.Module, call?: Call]> = {
   ],
   Dropout: [() => new nn.Dropout(0.3)],
   Dropout2d: [() => new nn.Dropout2d()],
+  'Dropout in training': [() => new nn.Dropout(0.3), seeded],
+  'Dropout1d in training': [() => new nn.Dropout1d(0.4), seeded],
+  'Dropout2d in training': [() => new nn.Dropout2d(), seeded],
   MaxPool1d: [() => new nn.MaxPool1d(3, { stride: 2, padding: 1 })],
   MaxPool2d: [() => new nn.MaxPool2d([3, 2], { stride: 2, padding: [1, 0], dilation: [1, 2], ceilMode: true })],
   MaxPool3d: [() => new nn.MaxPool3d(2)],

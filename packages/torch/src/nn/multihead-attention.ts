@@ -231,8 +231,4 @@ export class MultiheadAttention extends Module {
     if (ofQueries.dtype === 'bool' && ofKeys.dtype === 'bool') return logicalNot(ofQueries.logicalOr(ofKeys));
     return add(additive(ofQueries, like)!, additive(ofKeys, like)!);
   }
-
-  override extraRepr(): string {
-    return '';
-  }
 }

@@ -75,6 +75,53 @@ describe('attention', () => {
     expect(gradientError(leaves, () => functional.scaledDotProductAttention(query, key, value))).toBeLessThan(1e-8);
   });
 
+  test('sees what the mask shows, or the past alone, at the scale that is asked for', () => {
+    scope(() => {
+      const [query, key, value] = [0, 1, 2].map((phase) => wave([2, 2, 3, 4], phase)) as [Tensor, Tensor, Tensor];
+      const seen = [1, 0, 0, 1, 1, 0, 1, 1, 1];
+      const asBool = tensor(seen, float64).view([3, 3]).to('bool');
+      const causal = functional.scaledDotProductAttention(query, key, value, { isCausal: true, scale: 0.3 });
+      const masked = functional.scaledDotProductAttention(query, key, value, { attnMask: asBool, scale: 0.3 });
+      const added = tensor(
+        seen.map((visible) => (visible === 1 ? 0 : Number.NEGATIVE_INFINITY)),
+        float64,
+      ).view([3, 3]);
+      const floats = functional.scaledDotProductAttention(query, key, value, { attnMask: added, scale: 0.3 });
+      expect(masked.toArray()).toEqual(causal.toArray());
+      expect(floats.sub(causal).abs().max().item()).toBeLessThan(1e-14);
+      // the first token sees itself alone, the second two keys
+      expect(causal.select(2, 0).toArray()).toEqual(value.select(2, 0).toArray());
+      const [[[first, second]]] = query.matmul(key.transpose(-2, -1)).mul(0.3).narrow(2, 1, 1).narrow(3, 0, 2).squeeze(2).toArray() as [[[number, number]]]; // biome-ignore format: a formula
+      const share = 1 / (1 + Math.exp(second - first));
+      const row = causal.toArray() as number[][][][];
+      const values = value.toArray() as number[][][][];
+      expect(row[0]![0]![1]![0]).toBeCloseTo(share * values[0]![0]![0]![0]! + (1 - share) * values[0]![0]![1]![0]!, 12);
+    });
+  });
+
+  test('drops probabilities, and keeps their mean', () => {
+    scope(() => {
+      const query = wave([1, 40, 50, 4]);
+      const ones = query.mul(0).add(1);
+      const dropped = functional.scaledDotProductAttention(query, query, ones, { dropoutP: 0.2 });
+      expect(dropped.std().item()).toBeGreaterThan(0.01);
+      expect(Math.abs(Number(dropped.mean().item()) - 1)).toBeLessThan(0.02);
+      expect(functional.scaledDotProductAttention(query, query, ones).std().item()).toBeLessThan(1e-12);
+    });
+  });
+
+  test.runIf(has('aten::scaled_dot_product_attention'))('fused kernels agree with the composed form', () => {
+    scope(() => {
+      const [query, key, value] = [0, 1, 2].map((phase) => wave([2, 2, 5, 4], phase)) as [Tensor, Tensor, Tensor];
+      const attnMask = wave([5, 5], 3).gt(-0.5);
+      for (const options of [{}, { isCausal: true }, { attnMask }, { attnMask: wave([5, 5], 4) }, { scale: 0.2 }]) {
+        const fused = functional.scaledDotProductAttention(query, key, value, { ...options, fused: true });
+        const composed = functional.scaledDotProductAttention(query, key, value, options);
+        expect(fused.sub(composed).abs().max().item()).toBeLessThan(1e-12);
+      }
+    });
+  });
+
   test.runIf(has('aten::scaled_dot_product_attention'))('the fused kernel of half types agrees', () => {
     scope(() => {
       const [query, key, value] = [0, 1, 2].map((phase) => wave([2, 2, 5, 4], phase)) as [Tensor, Tensor, Tensor];
