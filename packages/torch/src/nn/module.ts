@@ -2,7 +2,6 @@
  * @file Module: parameters, buffers and child modules found among an object's own properties, in the order in which
  * they were defined. A property's name is its key in the state dict, so keys equal PyTorch's where the names do.
  */
-import { inspect } from 'node:util';
 import { setGradients } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
 import { copy_ } from '../generated/operators.js';
@@ -11,6 +10,9 @@ import { CheckpointError, listKeys } from '../serialization/checkpoint-error.js'
 import { Tensor } from '../tensor.js';
 import { type Kind, kindOf, type ModulePlacement, relocate } from './parameter.js';
 import { formatModule } from './repr.js';
+
+/** `util.inspect.custom`, named without Node.js' types so that users of ours need none. */
+const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
 /** A module whose `forward` maps one tensor to one tensor. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
@@ -239,7 +241,7 @@ export abstract class Module {
     return formatModule(this);
   }
 
-  [inspect.custom](): string {
+  [inspectCustom](): string {
     return formatModule(this);
   }
 
