@@ -9,27 +9,17 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EXPRESSIBLE, emitFunction, emitMethod, shapeOfCall } from './emit.mjs';
+import { fullName, isMethod, isOut, shapeOfCall } from './call-shape.mjs';
+import { coveragePage } from './coverage.mjs';
+import { emitFunction, emitMethod } from './emit.mjs';
+import { emitNamedTuples } from './named-tuples.mjs';
+import { byPreference } from './overloads.mjs';
+import { ruleNames } from './result-types.mjs';
 import { camelCase, parseSchema } from './schema.mjs';
+import { reasonToSkip } from './skipped.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** Operators that are left out by name, each with its reason. */
-const SKIPPED_NAMES = [
-  [
-    /^(item|_local_scalar_dense|is_leaf|data|set_data|requires_grad_|backward|_backward|retain_grad|output_nr|_version)$/,
-    'written by hand in Tensor, or part of autograd',
-  ],
-  [
-    /^(__contains__|len|append|pop|insert|sort_list|keys|values_dict|Int|Float|Bool|FloatImplicit|IntImplicit|ScalarImplicit)$/,
-    'an operator of TorchScript containers, not of tensors',
-  ],
-];
-const SKIPPED_OVERLOADS = [
-  [/(^|_)names?(_|$)|[Dd]imname/, 'named dimensions, which PyTorch gave up'],
-  [/^prim_/, 'a helper of TorchScript'],
-  [/^(str|t|Dict.*|dict.*|bool_.*|hacked_twin)$/, 'an operator of TorchScript containers, not of tensors'],
-];
 /** Names that the hand-written Tensor has: no generated method. */
 const OWN_METHODS = new Set([
   'item',
@@ -57,140 +47,68 @@ const OWN_METHODS = new Set([
   'toJSON',
 ]);
 
-function reasonToSkip(schema) {
-  for (const [pattern, reason] of SKIPPED_NAMES) if (pattern.test(schema.name)) return reason;
-  for (const [pattern, reason] of SKIPPED_OVERLOADS) if (pattern.test(schema.overload)) return reason;
-  for (const { type } of [...schema.arguments, ...schema.returns])
-    if (!EXPRESSIBLE.has(type.base)) return `a value of type ${type.base}`;
-  return null;
+/** What generated files may import; each takes the names that it uses. */
+const IMPORTS = [
+  ['type', ['Device', 'DType', 'Layout', 'MemoryFormat', 'Scalar'], '../dtype.js'],
+  ['', ['Generator'], '../generator.js'],
+  ['', ['namedTuple'], '../named-tuple.js'],
+  ['', ['native'], '../native.js'],
+  [
+    '',
+    ['generatorOrNull', 'handleOrNull', 'known', 'listOf', 'listOrNull', 'noTensor', 'unexpected'],
+    '../operator-arguments.js',
+  ],
+  ['', ['id', 'isNumberList', 'isOptions', 'isScalar', 'isTensorList', 'results', 'wrapAll'], '../operator-runtime.js'],
+  [
+    'type',
+    ['BroadcastRank', 'Floating', 'RankDown', 'RankOf', 'RankUp', 'Size', 'Together', 'WithNumber'],
+    '../result-types.js',
+  ],
+  ['', ['Tensor', 'wrap'], '../tensor.js'],
+];
+
+/** The imports that a generated file needs, all of types where it has no code. */
+function importsFor(body, tuples, onlyTypes = false) {
+  const words = new Set(body.replace(/\/\*\*.*?\*\//g, '').match(/\b\w+\b(?!\??:)/g));
+  return [...IMPORTS, ['', tuples, './named.js']]
+    .flatMap(([kind, names, from]) => {
+      const used = names.filter((name) => words.has(name));
+      return used.length === 0 ? [] : `import ${onlyTypes ? 'type' : kind} { ${used.join(', ')} } from '${from}';`;
+    })
+    .join('\n')
+    .replaceAll('import  {', 'import {');
 }
 
+/** The union of the dumps; each schema knows the versions that have it, and its arguments there. */
 function readDumps() {
   const schemas = new Map();
   const versions = [];
   const files = readdirSync(join(root, 'schemas')).filter((name) => /^aten-.*\.txt$/.test(name));
   files.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
   for (const file of files) {
-    versions.push(/^aten-(.*)\.txt$/.exec(file)[1]);
+    const version = /^aten-(.*)\.txt$/.exec(file)[1];
+    versions.push(version);
     for (const line of readFileSync(join(root, 'schemas', file), 'utf8')
       .trim()
       .split('\n')) {
       const schema = parseSchema(line);
-      schemas.set(`${schema.name}.${schema.overload}`, schema);
+      const older = schemas.get(fullName(schema))?.versions ?? new Map();
+      schema.versions = older.set(version, new Set(schema.arguments.map(({ name }) => name)));
+      schemas.set(fullName(schema), schema);
     }
   }
   return { schemas: [...schemas.values()], versions };
 }
 
-/** The most specific arguments first: tensors, single values, then lists (which a single number may fill) and scalars. */
-function byPreference(a, b) {
-  const rank = (schema) => {
-    const { positional } = shapeOfCall(schema);
-    return (
-      positional
-        .map(({ type }) =>
-          type.base === 'Tensor' ? (type.optional ? 'b' : 'a') : type.list ? 'd' : type.base === 'Scalar' ? 'e' : 'c',
-        )
-        .join('') + schema.overload
-    );
-  };
-  return rank(a).localeCompare(rank(b), 'en');
+function dump(version) {
+  const { tag } = JSON.parse(readFileSync(join(root, 'build', 'current.json'), 'utf8'));
+  const folder = process.env.SUAVE_TORCH_BUILD ?? join(root, 'build', tag);
+  const native = createRequire(import.meta.url)(join(folder, 'suave_torch.node'));
+  const lines = native.schemas().filter((line) => line.startsWith('aten::'));
+  writeFileSync(join(root, 'schemas', `aten-${version}.txt`), `${lines.join('\n')}\n`);
 }
 
-function main() {
-  if (process.argv.includes('--dump')) {
-    const version = process.argv[process.argv.indexOf('--dump') + 1];
-    const { tag } = JSON.parse(readFileSync(join(root, 'build', 'current.json'), 'utf8'));
-    const native = createRequire(import.meta.url)(join(root, 'build', tag, 'suave_torch.node'));
-    const lines = native.schemas().filter((line) => line.startsWith('aten::'));
-    writeFileSync(join(root, 'schemas', `aten-${version}.txt`), `${lines.join('\n')}\n`);
-  }
-  const { schemas, versions } = readDumps();
-  const skipped = new Map();
-  const groups = new Map();
-  for (const schema of schemas) {
-    const reason = reasonToSkip(schema);
-    if (reason !== null) {
-      if (!skipped.has(reason)) skipped.set(reason, []);
-      skipped.get(reason).push(`${schema.name}${schema.overload === '' ? '' : `.${schema.overload}`}`);
-      continue;
-    }
-    const isOut = schema.arguments.some(
-      (argument) => argument.keywordOnly && argument.required && argument.type.written,
-    );
-    const name = camelCase(schema.name) + (isOut && !/_out$/.test(schema.name) ? 'Out' : '');
-    if (!groups.has(name)) groups.set(name, { isOut, schemas: [] });
-    groups.get(name).schemas.push(schema);
-  }
-  const names = [...groups.keys()].sort();
-  const table = [];
-  const indices = new Map();
-  for (const name of names) {
-    for (const schema of groups.get(name).schemas.sort(byPreference)) {
-      const { positional, options } = shapeOfCall(schema);
-      indices.set(schema, table.length);
-      table.push(
-        `${schema.name}${schema.overload === '' ? '' : `.${schema.overload}`}:${[...positional, ...options].map((argument) => argument.name).join(',')}`,
-      );
-    }
-  }
-  const header = (what) =>
-    `// Generated by codegen/generate.mjs from the schemas of libtorch ${versions.join(' and ')}. Do not edit.\n/** @file ${what} */\n`;
-  const imports = `import type { Device, DType, Layout, MemoryFormat, Scalar } from '../dtype.js';\nimport { Generator } from '../generator.js';\nimport { handlesOf } from '../handle-list.js';\nimport { native } from '../native.js';\nimport { accepts, handleOrNull, id, isNumberList, isOptions, isScalar, isTensorList, listOrNull, results, wrapAll } from '../operator-runtime.js';\nimport { Tensor, wrap } from '../tensor.js';\n`;
-  const functions = (wanted) =>
-    names
-      .filter((name) => groups.get(name).isOut === wanted)
-      .map((name) => emitFunction(name, groups.get(name).schemas, (schema) => indices.get(schema)))
-      .join('\n\n');
-  const usedIn = (body) =>
-    imports
-      .split('\n')
-      .map((line) => {
-        const braces = /\{ (.*) \}/.exec(line);
-        if (braces === null) return line;
-        const used = braces[1].split(', ').filter((word) => new RegExp(`\\b${word}\\b`).test(body));
-        return used.length === 0 ? '' : line.replace(braces[1], used.join(', '));
-      })
-      .filter((line) => line !== '')
-      .join('\n');
-  const plain = functions(false);
-  const out = functions(true);
-  const methods = names
-    .filter((name) => !groups.get(name).isOut && !OWN_METHODS.has(name))
-    .map((name) => [
-      name,
-      groups
-        .get(name)
-        .schemas.filter(
-          (schema) =>
-            schema.arguments[0]?.name === 'self' &&
-            schema.arguments[0].required &&
-            schema.arguments[0].type.base === 'Tensor' &&
-            !schema.arguments[0].type.list &&
-            !schema.arguments[0].type.optional,
-        ),
-    ])
-    .filter(([, list]) => list.length > 0);
-  const methodBody = `declare module '../tensor.js' {\n  // biome-ignore lint: the parameters must be those of the class\n  interface Tensor<D extends DType = DType, R extends number = number> {\n${methods.map(([name, list]) => emitMethod(name, list)).join('\n')}\n  }\n}\n\nimport * as operators from './operators.js';\nimport { installMethods } from '../operator-runtime.js';\n\ninstallMethods(operators as unknown as Record<string, (...values: unknown[]) => unknown>, ${JSON.stringify(methods.map(([name]) => name).join(' '))}.split(' '));\n`;
-  const coverage = `<!-- Generated by packages/torch/codegen/generate.mjs. Do not edit. -->\n# Operator coverage\n\nSchemas of libtorch ${versions.join(' and ')}: ${schemas.length} in all, ${table.length} bound as ${names.length} functions, ${schemas.length - table.length} left out.\nAnything registered with the dispatcher, custom operators too, can also be called by name: \`ops('namespace::name')\`.\n\n${[
-    ...skipped,
-  ]
-    .sort((a, b) => b[1].length - a[1].length)
-    .map(
-      ([reason, list]) =>
-        `## Left out: ${reason} (${list.length})\n\n${list
-          .sort()
-          .map((name) => `\`${name}\``)
-          .join(', ')}\n`,
-    )
-    .join('\n')}`;
-  const files = {
-    'src/generated/table.ts': `${header('Every bound overload: `name.overload:arguments in the order of the call`.')}\nexport const OPERATORS: readonly string[] = [\n${table.map((entry) => `  '${entry}',`).join('\n')}\n];\n`,
-    'src/generated/operators.ts': `${header("ATen's operators as typed functions: required arguments in order, the rest in one options object.")}${usedIn(plain)}\n\n${plain}\n`,
-    'src/generated/out.ts': `${header("ATen's `out=` forms: they write into the tensors given last and return them.")}${usedIn(out)}\n\n${out}\n`,
-    'src/generated/methods.ts': `${header('The same operators as methods of Tensor.')}import type { Device, DType, Layout, MemoryFormat, Scalar } from '../dtype.js';\nimport type { Generator } from '../generator.js';\n\n${methodBody}`,
-    '../../docs/coverage.md': coverage,
-  };
+function write(files) {
   let changed = 0;
   for (const [name, text] of Object.entries(files)) {
     const path = join(root, name);
@@ -204,6 +122,68 @@ function main() {
       writeFileSync(path, text);
     }
   }
+  return changed;
+}
+
+function main() {
+  if (process.argv.includes('--dump')) dump(process.argv[process.argv.indexOf('--dump') + 1]);
+  const { schemas, versions } = readDumps();
+  for (const name of ruleNames)
+    if (!schemas.some((schema) => fullName(schema) === name)) throw new Error(`codegen: a rule for ${name}, which is no operator`);
+  const skipped = new Map();
+  const bound = [];
+  const groups = new Map();
+  for (const schema of schemas) {
+    const reason = reasonToSkip(schema);
+    if (reason !== null) {
+      if (!skipped.has(reason)) skipped.set(reason, []);
+      skipped.get(reason).push(schema);
+      continue;
+    }
+    bound.push(schema);
+    const name = camelCase(schema.name) + (isOut(schema) && !/_out$/.test(schema.name) ? 'Out' : '');
+    if (!groups.has(name)) groups.set(name, { isOut: isOut(schema), schemas: [] });
+    groups.get(name).schemas.push(schema);
+  }
+  const names = [...groups.keys()].sort();
+  const table = [];
+  const indices = new Map();
+  for (const name of names) {
+    for (const schema of groups.get(name).schemas.sort(byPreference)) {
+      const { positional, options } = shapeOfCall(schema);
+      const listed = (list) => list.map((argument) => argument.name).join(',');
+      indices.set(schema, table.length);
+      table.push(`${fullName(schema)}:${listed(positional)}${options.length === 0 ? '' : `;${listed(options)}`}`);
+    }
+  }
+  const header = (what) =>
+    `// Generated by codegen/generate.mjs from the schemas of libtorch ${versions.join(' and ')}. Do not edit.\n/** @file ${what} */\n`;
+  const functions = (wanted) =>
+    names
+      .filter((name) => groups.get(name).isOut === wanted)
+      .map((name) => emitFunction(name, groups.get(name).schemas, (schema) => indices.get(schema), versions))
+      .join('\n\n');
+  const plain = functions(false);
+  const out = functions(true);
+  const methods = names
+    .filter((name) => !groups.get(name).isOut && !OWN_METHODS.has(name))
+    .map((name) => [name, groups.get(name).schemas.filter(isMethod)])
+    .filter(([, list]) => list.length > 0);
+  const methodLines = methods.map(([name, list]) => emitMethod(name, list, versions)).join('\n');
+  const named = emitNamedTuples(bound);
+  const tuples = [...named.matchAll(/export const (\w+)/g)].map(([, name]) => name);
+  const module = (what, body) => `${header(what)}${importsFor(body, tuples)}\n\n${body}\n`;
+  const changed = write({
+    'src/generated/table.ts': `${header('Every bound overload: `name.overload:positional arguments;options`, in the order of the call.')}\nexport const OPERATORS: readonly string[] = [\n${table.map((entry) => `  '${entry}',`).join('\n')}\n];\n`,
+    'src/generated/named.ts': `${header('Results with names.')}import { namedTuple } from '../named-tuple.js';\nimport type { Tensor } from '../tensor.js';\n\n${named}`,
+    'src/generated/operators.ts': module(
+      "ATen's operators as typed functions: required arguments in order, the rest in one options object.",
+      plain,
+    ),
+    'src/generated/out.ts': module("ATen's `out=` forms: they write into the tensors given last and return them.", out),
+    'src/generated/methods.ts': `${header('The same operators as methods of Tensor.')}${importsFor(methodLines.replace(/\bTensor\b/g, ''), tuples, true)}\nimport { installMethods } from '../operator-runtime.js';\nimport * as operators from './operators.js';\n\ndeclare module '../tensor.js' {\n  // biome-ignore lint: the parameters must be those of the class\n  interface Tensor<D extends DType = DType, R extends number = number> {\n${methodLines}\n  }\n}\n\ninstallMethods(operators as unknown as Record<string, (...values: unknown[]) => unknown>, ${JSON.stringify(methods.map(([name]) => name).join(' '))}.split(' '));\n`,
+    '../../docs/coverage.md': coveragePage(bound, skipped, versions, names.length),
+  });
   console.error(
     `${table.length} overloads as ${names.length} functions, ${schemas.length - table.length} left out; ${changed} files differed`,
   );

@@ -14,12 +14,14 @@
  * @property {Type} type
  * @property {boolean} required
  * @property {boolean} keywordOnly
+ * @property {string} default    as libtorch writes it, empty for required arguments
  *
  * @typedef {object} Schema
  * @property {string} name       without the namespace
  * @property {string} overload
  * @property {Argument[]} arguments
  * @property {{ name: string, type: Type }[]} returns
+ * @property {string} text       the schema as libtorch prints it
  */
 
 function splitTopLevel(text) {
@@ -85,6 +87,7 @@ export function parseSchema(line) {
       type: parseType(declaration[1]),
       required: declaration[3] === undefined,
       keywordOnly,
+      default: declaration[3]?.slice(1) ?? '',
     });
   }
   const inner = returnText.startsWith('(') ? returnText.slice(1, -1) : returnText;
@@ -92,7 +95,7 @@ export function parseSchema(line) {
     const named = /^(\S+) (\w+)$/.exec(part);
     return named === null ? { name: '', type: parseType(part) } : { name: named[2], type: parseType(named[1]) };
   });
-  return { name, overload, arguments: parsed, returns };
+  return { name, overload, arguments: parsed, returns, text: line };
 }
 
 /** `_foreach_add_` → `_foreachAdd_`: camel case between, underscores at both ends kept. */

@@ -1,6 +1,7 @@
 // Values between JavaScript and the dispatcher's stack: one case in each function for every kind of argument.
 #include "convert.h"
 
+#include <cmath>
 #include <sstream>
 
 namespace suave {
@@ -37,6 +38,27 @@ c10::Scalar toScalar(napi_env env, napi_value value, const ArgumentPlan& argumen
   mismatch(argument, "a number");
 }
 
+/** dtype, layout and memory format travel as their names. */
+int64_t toEnumeration(const std::string& text, const ArgumentPlan& argument) {
+  if (argument.enumeration == Enumeration::MemoryFormat) {
+    if (text == "contiguous") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
+    if (text == "channelsLast") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
+    if (text == "channelsLast3d") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast3d);
+    if (text == "preserve") return static_cast<int64_t>(at::MemoryFormat::Preserve);
+    mismatch(argument, "'contiguous', 'channelsLast', 'channelsLast3d' or 'preserve'");
+  }
+  if (argument.enumeration == Enumeration::Layout) {
+    if (text == "strided") return static_cast<int64_t>(at::kStrided);
+    if (text == "sparseCoo") return static_cast<int64_t>(at::kSparse);
+    if (text == "sparseCsr") return static_cast<int64_t>(at::kSparseCsr);
+    if (text == "sparseCsc") return static_cast<int64_t>(at::kSparseCsc);
+    if (text == "sparseBsr") return static_cast<int64_t>(at::kSparseBsr);
+    if (text == "sparseBsc") return static_cast<int64_t>(at::kSparseBsc);
+    mismatch(argument, "'strided', 'sparseCoo', 'sparseCsr', 'sparseCsc', 'sparseBsr' or 'sparseBsc'");
+  }
+  return static_cast<int64_t>(parseDtype(text));
+}
+
 int64_t toInteger(napi_env env, napi_value value, const ArgumentPlan& argument) {
   double number;
   if (napi_get_value_double(env, value, &number) == napi_ok) {
@@ -46,21 +68,7 @@ int64_t toInteger(napi_env env, napi_value value, const ArgumentPlan& argument) 
   }
   napi_valuetype type;
   napi_typeof(env, value, &type);
-  if (type == napi_string) {  // dtype, layout and memory format travel as their names
-    const std::string text = readString(env, value, argument.name.c_str());
-    if (argument.name == "memory_format") {
-      if (text == "contiguous") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
-      if (text == "channelsLast") return static_cast<int64_t>(at::MemoryFormat::ChannelsLast);
-      if (text == "preserve") return static_cast<int64_t>(at::MemoryFormat::Preserve);
-      mismatch(argument, "'contiguous', 'channelsLast' or 'preserve'");
-    }
-    if (argument.name == "layout") {
-      if (text == "strided") return static_cast<int64_t>(at::kStrided);
-      if (text == "sparseCoo") return static_cast<int64_t>(at::kSparse);
-      mismatch(argument, "'strided' or 'sparseCoo'");
-    }
-    return static_cast<int64_t>(parseDtype(text));
-  }
+  if (type == napi_string && argument.enumeration != Enumeration::None) return toEnumeration(readString(env, value, argument.name.c_str()), argument);
   if (type == napi_bigint) {
     int64_t integer;
     bool lossless;
@@ -112,6 +120,8 @@ IValue toTensorList(const Call& call, napi_value value, const ArgumentPlan& argu
   if (!readHandles(*call.state, call.env, value, &view)) mismatch(argument, "a list of Tensors");
   const double* handles = view.data;
   const size_t length = view.length;
+  for (size_t i = 0; i < length; ++i)
+    if (std::isnan(handles[i])) throw ArgumentError(argument.name + ": expected a Tensor at " + std::to_string(i) + ", got another kind of value");
   if (optionalElements) {
     c10::List<c10::optional<at::Tensor>> list;
     list.reserve(length);

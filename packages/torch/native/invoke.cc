@@ -1,5 +1,6 @@
 // Operator calls through the boxed dispatcher: a plan per operator, then convert, call, wrap.
 #include <c10/util/Exception.h>
+#include <torch/version.h>
 
 #include <sstream>
 
@@ -42,6 +43,17 @@ Kind listKind(const c10::Type& element) {
   }
 }
 
+Enumeration enumerationOf(const c10::Argument& argument) {
+  const c10::Type* type = argument.real_type().get();
+  if (type->kind() == TypeKind::OptionalType) type = type->expectRef<c10::OptionalType>().getElementType().get();
+  switch (type->kind()) {
+    case TypeKind::ScalarTypeType: return Enumeration::Dtype;
+    case TypeKind::LayoutType: return Enumeration::Layout;
+    case TypeKind::MemoryFormatType: return Enumeration::MemoryFormat;
+    default: return Enumeration::None;
+  }
+}
+
 ArgumentPlan planArgument(const c10::Argument& argument, int32_t index) {
   ArgumentPlan plan;
   plan.name = argument.name();
@@ -52,10 +64,14 @@ ArgumentPlan planArgument(const c10::Argument& argument, int32_t index) {
     type = type->expectRef<c10::OptionalType>().getElementType().get();
   }
   plan.kind = type->kind() == TypeKind::ListType ? listKind(*type->expectRef<c10::ListType>().getElementType()) : scalarKind(*type);
+  plan.enumeration = enumerationOf(argument);
   plan.listSize = argument.N().value_or(0);
   plan.required = !argument.default_value().has_value() && !plan.optional;
   return plan;
 }
+
+/** Whether two versions mean the same argument: `from` became `from_`. */
+bool sameName(const std::string& a, const std::string& b) { return a == b || a + "_" == b || a == b + "_"; }
 
 std::string describeArguments(const Call& call, const Plan& plan) {
   std::string text;
@@ -91,7 +107,7 @@ void run(Call& call, const Plan& plan) {
           if (argument.optional && argument.schemaIndex >= 0) stack[argument.schemaIndex] = IValue();
           continue;
         }
-        if (argument.schemaIndex < 0) throw ArgumentError(argument.name + ": this version of libtorch does not have this argument");
+        if (argument.schemaIndex < 0) throw ArgumentError(argument.name + ": libtorch " TORCH_VERSION " does not have this argument. Leave it out, or use a newer libtorch");
       }
       IValue converted = toIValue(call, value, argument);
       if (call.state->calls != serial) throw ArgumentError(argument.name + ": reading it called an operator. Read getters and proxies before the call");
@@ -145,12 +161,12 @@ napi_value resolve(Call& call) {
       ArgumentPlan argument;
       argument.name = readString(call.env, element, "resolve");
       for (const ArgumentPlan& candidate : own)
-        if (candidate.name == argument.name) argument = candidate;
+        if (sameName(candidate.name, argument.name)) argument = candidate;
       plan->arguments.push_back(argument);
     }
     for (const ArgumentPlan& candidate : own) {  // arguments that only this version requires are still checked
       bool listed = false;
-      for (const ArgumentPlan& argument : plan->arguments) listed = listed || argument.name == candidate.name;
+      for (const ArgumentPlan& argument : plan->arguments) listed = listed || sameName(argument.name, candidate.name);
       if (!listed && candidate.required) plan->arguments.push_back(candidate);
     }
   }

@@ -25,9 +25,13 @@ enum class Kind : uint8_t {
   Unsupported,
 };
 
+/** Integers of a schema that JavaScript gives by name. */
+enum class Enumeration : uint8_t { None, Dtype, Layout, MemoryFormat };
+
 struct ArgumentPlan {
   std::string name;
   Kind kind = Kind::Unsupported;
+  Enumeration enumeration = Enumeration::None;
   bool optional = false;
   bool required = false;      // no default and not optional
   int32_t listSize = 0;       // N of int[N]: a single number fills it

@@ -20,10 +20,10 @@ export type Scalar = number | bigint | boolean;
 export type Device = 'cpu' | 'cuda' | `cuda:${number}` | (string & {});
 
 /** Memory layout for `memoryFormat` options. */
-export type MemoryFormat = 'contiguous' | 'channelsLast' | 'preserve';
+export type MemoryFormat = 'contiguous' | 'channelsLast' | 'channelsLast3d' | 'preserve';
 
 /** Storage layout for `layout` options. */
-export type Layout = 'strided' | 'sparseCoo';
+export type Layout = 'strided' | 'sparseCoo' | 'sparseCsr' | 'sparseCsc' | 'sparseBsr' | 'sparseBsc';
 
 /** The typed array that `Tensor.data()` returns for each dtype; half-precision types are widened to float32. */
 export interface TypedArrays {

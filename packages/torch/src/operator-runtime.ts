@@ -1,16 +1,18 @@
 /** @file What the generated operators share: ids resolved at first use, choosing between overloads, wrapping results. */
 import { MissingOperatorError } from './errors.js';
 import { OPERATORS } from './generated/table.js';
-import { type HandleList, type HandleResults, handlesOf, mapHandles } from './handle-list.js';
+import { type HandleResults, mapHandles } from './handle-list.js';
 import { type Handle, native } from './native.js';
+import type { NamedTupleClass } from './named-tuple.js';
 import { Tensor, wrap, wrapOptional } from './tensor.js';
 
 const ids = new Int32Array(OPERATORS.length).fill(-1);
 
 function resolve(index: number): number {
-  const [name, argumentNames] = OPERATORS[index]!.split(':') as [string, string];
+  const [name, call] = OPERATORS[index]!.split(':') as [string, string];
+  const names = call.split(/[,;]/).filter((argument) => argument !== '');
   const [base, overload = ''] = name.split('.') as [string, string?];
-  const found = native.resolve(`aten::${base}`, overload, argumentNames === '' ? [] : argumentNames.split(','));
+  const found = native.resolve(`aten::${base}`, overload, names);
   if (found < 0) throw new MissingOperatorError(`aten::${name}`, native.version());
   ids[index] = found;
   return found;
@@ -22,24 +24,20 @@ export function id(index: number): number {
   return known >= 0 ? known : resolve(index);
 }
 
-export function handleOrNull(tensor: Tensor | null | undefined): Handle | null | undefined {
-  return tensor === null || tensor === undefined ? tensor : tensor.handle;
-}
-
-export function listOrNull(tensors: readonly (Tensor | null)[] | null | undefined): HandleList | null | undefined {
-  return tensors === null || tensors === undefined ? tensors : handlesOf(tensors);
-}
-
 export function wrapAll(handles: unknown): Tensor[] {
   return mapHandles(handles as HandleResults, wrap);
 }
 
-/** Several results by kind: T tensor (null where there is none), L list of tensors, V value. */
-export function results(values: unknown, kinds: string): unknown[] {
-  return (values as unknown[]).map((value, i) => {
+/**
+ * Several results by kind: T tensor (null where there is none), L list of tensors, V value.
+ * @param Tuple  the class of the results' names, where they have names
+ */
+export function results(values: unknown, kinds: string, Tuple?: NamedTupleClass): unknown[] {
+  const list = (values as unknown[]).map((value, i) => {
     if (kinds[i] === 'T') return wrapOptional(value as Handle);
     return kinds[i] === 'L' ? wrapAll(value) : value;
   });
+  return Tuple === undefined ? list : new Tuple(...list);
 }
 
 export function isScalar(value: unknown): boolean {
@@ -47,7 +45,7 @@ export function isScalar(value: unknown): boolean {
 }
 
 export function isTensorList(value: unknown): boolean {
-  return Array.isArray(value) && (value.length === 0 || value[0] instanceof Tensor || value[0] === null);
+  return Array.isArray(value) && (value.length === 0 || value[0] instanceof Tensor || value[0] === null || value[0] === undefined);
 }
 
 export function isNumberList(value: unknown, orNumber: boolean): boolean {
@@ -59,29 +57,6 @@ export function isOptions(value: unknown): boolean {
     value === undefined ||
     (typeof value === 'object' && value !== null && !(value instanceof Tensor) && !Array.isArray(value))
   );
-}
-
-/** Whether every option given is known to an overload and of its kind; `accepted` lists `name:kind`. */
-export function accepts(options: Record<string, unknown> | undefined, accepted: string): boolean {
-  if (options === undefined) return true;
-  const kinds = new Map(accepted.split(' ').map((entry) => entry.split(':') as [string, string]));
-  for (const [name, value] of Object.entries(options)) {
-    const kind = kinds.get(name);
-    if (kind === undefined) return false;
-    if (value === undefined || value === null) continue;
-    const fits = {
-      T: value instanceof Tensor,
-      L: isTensorList(value),
-      N: isNumberList(value, true),
-      S: isScalar(value),
-      I: typeof value === 'number' || typeof value === 'bigint',
-      B: typeof value === 'boolean',
-      G: typeof value === 'object',
-      s: typeof value === 'string',
-    }[kind[0]!];
-    if (fits !== true) return false;
-  }
-  return true;
 }
 
 /** Puts functions whose first argument is a tensor onto its prototype. */

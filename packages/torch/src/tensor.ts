@@ -83,14 +83,22 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     readonly handle: Handle,
   ) {}
 
+  /**
+   * Carries `D` and `R` for the compiler alone; there is no such method. As the parameters of a method they are compared both
+   * ways: a tensor of unknown dtype or rank may stand where a known one is wanted and the other way round, two different
+   * known ones may not.
+   * @internal
+   */
+  __known?(dtype: D, rank: R): void;
+
   /** Sizes of the dimensions, as a new array. */
-  get shape(): number[] & { length: R } {
-    return native.shape(this.handle) as number[] & { length: R };
+  get shape(): number[] {
+    return native.shape(this.handle);
   }
 
   /** Number of dimensions. */
-  get rank(): R {
-    return native.rank(this.handle) as R;
+  get rank(): number {
+    return native.rank(this.handle);
   }
 
   /** Number of elements. */
@@ -99,8 +107,8 @@ export class Tensor<D extends DType = DType, R extends number = number> {
   }
 
   /** Element type. */
-  get dtype(): D {
-    return native.dtype(this.handle) as D;
+  get dtype(): DType {
+    return native.dtype(this.handle) as DType;
   }
 
   /** Device, e.g. `cpu` or `cuda:0`. */
@@ -155,19 +163,19 @@ export class Tensor<D extends DType = DType, R extends number = number> {
   }
 
   /** A copy of the content in row-major order; float16 and bfloat16 are widened to float32. Waits for the device. */
-  data(): TypedArrays[D] {
+  data<E extends DType>(this: Tensor<E, number>): TypedArrays[E] {
     const { dtype } = this;
     if (dtype === 'float16' || dtype === 'bfloat16') {
       const wide = this.to('float32');
       try {
-        return wide.data() as TypedArrays[D];
+        return wide.data() as TypedArrays[E];
       } finally {
         wide.dispose();
       }
     }
     const array = allocate(dtype as Exclude<DType, 'float16' | 'bfloat16'>, this.numel);
     native.readBytes(this.handle, bytesOf(array));
-    return array as TypedArrays[D];
+    return array as TypedArrays[E];
   }
 
   /** The raw little-endian bytes in row-major order, in the dtype as it is. Waits for the device. */
@@ -192,7 +200,7 @@ export class Tensor<D extends DType = DType, R extends number = number> {
   toArray(): NestedArray {
     const data = this.data() as ArrayLike<number | bigint>;
     const { shape } = this;
-    const isBool = (this.dtype as DType) === 'bool';
+    const isBool = this.dtype === 'bool';
     const build = (dimension: number, offset: number, stride: number): NestedArray => {
       if (dimension === shape.length) return isBool ? data[offset] !== 0 : Number(data[offset]);
       const size = shape[dimension]!;

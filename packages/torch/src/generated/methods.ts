@@ -2,1248 +2,2491 @@
 /** @file The same operators as methods of Tensor. */
 import type { Device, DType, Layout, MemoryFormat, Scalar } from '../dtype.js';
 import type { Generator } from '../generator.js';
+import type { BroadcastRank, Floating, RankDown, RankOf, RankUp, Size, Together, WithNumber } from '../result-types.js';
+import type { ATau, EigenvaluesEigenvectors, GradSelfGradGrid, HistBinEdges, LDPivots, LDPivotsInfo, LInfo, LUPivotsInfo, MantissaExponent, MinMax, OutputBuffer, OutputIsTarget, OutputMask, OutputMaskRunningMinOutRunningMaxOutScaleOutZeroPointOut, OutputTotalWeight, QR, SignLogabsdet, SolutionClonedCoefficient, SolutionResidualsRankSingularValues, USV, ValuesIndices } from './named.js';
+import { installMethods } from '../operator-runtime.js';
+import * as operators from './operators.js';
 
 declare module '../tensor.js' {
   // biome-ignore lint: the parameters must be those of the class
   interface Tensor<D extends DType = DType, R extends number = number> {
+    /** `aten::__and__.Tensor(Tensor self, Tensor other) -> Tensor` */
     __and__(other: Tensor): Tensor;
+    /** `aten::__and__.Scalar(Tensor self, Scalar other) -> Tensor` */
     __and__(other: Scalar): Tensor;
-    __iand__(other: Tensor): Tensor;
-    __iand__(other: Scalar): Tensor;
-    __ilshift__(other: Tensor): Tensor;
-    __ilshift__(other: Scalar): Tensor;
-    __ior__(other: Tensor): Tensor;
-    __ior__(other: Scalar): Tensor;
-    __irshift__(other: Tensor): Tensor;
-    __irshift__(other: Scalar): Tensor;
-    __ixor__(other: Tensor): Tensor;
-    __ixor__(other: Scalar): Tensor;
+    /** `aten::__iand__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    __iand__(other: Tensor): this;
+    /** `aten::__iand__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    __iand__(other: Scalar): this;
+    /** `aten::__ilshift__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    __ilshift__(other: Tensor): this;
+    /** `aten::__ilshift__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    __ilshift__(other: Scalar): this;
+    /** `aten::__ior__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    __ior__(other: Tensor): this;
+    /** `aten::__ior__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    __ior__(other: Scalar): this;
+    /** `aten::__irshift__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    __irshift__(other: Tensor): this;
+    /** `aten::__irshift__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    __irshift__(other: Scalar): this;
+    /** `aten::__ixor__.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    __ixor__(other: Tensor): this;
+    /** `aten::__ixor__.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    __ixor__(other: Scalar): this;
+    /** `aten::__lshift__.Tensor(Tensor self, Tensor other) -> Tensor` */
     __lshift__(other: Tensor): Tensor;
+    /** `aten::__lshift__.Scalar(Tensor self, Scalar other) -> Tensor` */
     __lshift__(other: Scalar): Tensor;
+    /** `aten::__or__.Tensor(Tensor self, Tensor other) -> Tensor` */
     __or__(other: Tensor): Tensor;
+    /** `aten::__or__.Scalar(Tensor self, Scalar other) -> Tensor` */
     __or__(other: Scalar): Tensor;
+    /** `aten::__rshift__.Tensor(Tensor self, Tensor other) -> Tensor` */
     __rshift__(other: Tensor): Tensor;
+    /** `aten::__rshift__.Scalar(Tensor self, Scalar other) -> Tensor` */
     __rshift__(other: Scalar): Tensor;
+    /** `aten::__xor__.Tensor(Tensor self, Tensor other) -> Tensor` */
     __xor__(other: Tensor): Tensor;
+    /** `aten::__xor__.Scalar(Tensor self, Scalar other) -> Tensor` */
     __xor__(other: Scalar): Tensor;
+    /** `aten::_adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor` */
     _adaptiveAvgPool2d(outputSize: number | readonly number[]): Tensor;
+    /** `aten::_adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor` */
     _adaptiveAvgPool3d(outputSize: number | readonly number[]): Tensor;
+    /** `aten::_add_batch_dim(Tensor self, int batch_dim, int level) -> Tensor` */
     _addBatchDim(batchDim: number, level: number): Tensor;
-    _addRelu(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    _addRelu(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
-    _addRelu_(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    _addRelu_(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
-    _addmmActivation(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined; useGelu?: boolean | undefined }): Tensor;
+    /** `aten::_add_relu.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
+    _addRelu(other: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::_add_relu.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
+    _addRelu(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::_add_relu_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
+    _addRelu_(other: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::_add_relu_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
+    _addRelu_(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::_addmm_activation(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, bool use_gelu=False) -> Tensor` */
+    _addmmActivation(mat1: Tensor, mat2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined; /** @default false */ useGelu?: boolean | undefined }): Tensor;
+    /** `aten::_aminmax(Tensor self) -> (Tensor, Tensor)` */
     _aminmax(): [result0: Tensor, result1: Tensor];
-    _aminmax(dim: number, options?: { keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    _ampUpdateScale(growthTracker: Tensor, foundInf: Tensor, scaleGrowthFactor: number, scaleBackoffFactor: number, growthInterval: number): [result0: Tensor, result1: Tensor];
-    _ampUpdateScale_(growthTracker: Tensor, foundInf: Tensor, scaleGrowthFactor: number, scaleBackoffFactor: number, growthInterval: number): Tensor;
+    /** `aten::_aminmax.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor, Tensor)` */
+    _aminmax(dim: number, options?: { /** @default false */ keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::_amp_update_scale(Tensor self, Tensor growth_tracker, Tensor found_inf, float scale_growth_factor, float scale_backoff_factor, int growth_interval) -> (Tensor, Tensor growth_tracker_out)` */
+    _ampUpdateScale(growthTracker: Tensor, foundInf: Tensor, scaleGrowthFactor: number, scaleBackoffFactor: number, growthInterval: number): [result0: Tensor, growthTrackerOut: Tensor];
+    /** `aten::_amp_update_scale_(Tensor(a!) self, Tensor(b!) growth_tracker, Tensor found_inf, float scale_growth_factor, float scale_backoff_factor, int growth_interval) -> Tensor(a!)` */
+    _ampUpdateScale_(growthTracker: Tensor, foundInf: Tensor, scaleGrowthFactor: number, scaleBackoffFactor: number, growthInterval: number): this;
+    /** `aten::_assert_async(Tensor self) -> ()` */
     _assertAsync(): void;
+    /** `aten::_assert_async.msg(Tensor self, str assert_msg) -> ()` Only in libtorch 2.13. */
     _assertAsync(assertMsg: string): void;
+    /** `aten::_autocast_to_full_precision(Tensor(a) self, bool cuda_enabled, bool cpu_enabled) -> Tensor(a)` */
     _autocastToFullPrecision(cudaEnabled: boolean, cpuEnabled: boolean): Tensor;
+    /** `aten::_autocast_to_reduced_precision(Tensor(a) self, bool cuda_enabled, bool cpu_enabled, ScalarType cuda_dtype, ScalarType cpu_dtype) -> Tensor(a)` */
     _autocastToReducedPrecision(cudaEnabled: boolean, cpuEnabled: boolean, cudaDtype: DType, cpuDtype: DType): Tensor;
-    _castByte(options?: { nonBlocking?: boolean | undefined }): Tensor;
-    _castChar(options?: { nonBlocking?: boolean | undefined }): Tensor;
-    _castDouble(options?: { nonBlocking?: boolean | undefined }): Tensor;
-    _castFloat(options?: { nonBlocking?: boolean | undefined }): Tensor;
-    _castHalf(options?: { nonBlocking?: boolean | undefined }): Tensor;
-    _castInt(options?: { nonBlocking?: boolean | undefined }): Tensor;
-    _castLong(options?: { nonBlocking?: boolean | undefined }): Tensor;
-    _castShort(options?: { nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cast_Byte(Tensor self, bool non_blocking=False) -> Tensor` */
+    _castByte(options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cast_Char(Tensor self, bool non_blocking=False) -> Tensor` */
+    _castChar(options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cast_Double(Tensor self, bool non_blocking=False) -> Tensor` */
+    _castDouble(options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cast_Float(Tensor self, bool non_blocking=False) -> Tensor` */
+    _castFloat(options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cast_Half(Tensor self, bool non_blocking=False) -> Tensor` */
+    _castHalf(options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cast_Int(Tensor self, bool non_blocking=False) -> Tensor` */
+    _castInt(options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cast_Long(Tensor self, bool non_blocking=False) -> Tensor` */
+    _castLong(options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cast_Short(Tensor self, bool non_blocking=False) -> Tensor` */
+    _castShort(options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_cholesky_solve_helper(Tensor self, Tensor A, bool upper) -> Tensor` */
     _choleskySolveHelper(A: Tensor, upper: boolean): Tensor;
-    _chooseQparamsPerTensor(options?: { reduceRange?: boolean | undefined }): [result0: number, result1: number];
+    /** `aten::_choose_qparams_per_tensor(Tensor self, bool reduce_range=False) -> (float, int)` */
+    _chooseQparamsPerTensor(options?: { /** @default false */ reduceRange?: boolean | undefined }): [result0: number, result1: number];
+    /** `aten::_coalesce(Tensor self) -> Tensor` */
     _coalesce(): Tensor;
+    /** `aten::_coalesced(Tensor self, bool coalesced) -> Tensor` */
     _coalesced(coalesced: boolean): Tensor;
-    _coalesced_(coalesced: boolean): Tensor;
+    /** `aten::_coalesced_(Tensor(a!) self, bool coalesced) -> Tensor(a!)` */
+    _coalesced_(coalesced: boolean): this;
+    /** `aten::_conj(Tensor(a) self) -> Tensor(a)` */
     _conj(): Tensor;
+    /** `aten::_conj_copy(Tensor self) -> Tensor` */
     _conjCopy(): Tensor;
+    /** `aten::_conj_physical(Tensor self) -> Tensor` */
     _conjPhysical(): Tensor;
+    /** `aten::_conv_depthwise2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding, SymInt[2] dilation) -> Tensor` */
     _convDepthwise2d(weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[]): Tensor;
-    _convertIndicesFromCooToCsr(size: number, options?: { outInt32?: boolean | undefined }): Tensor;
+    /** `aten::_convert_indices_from_coo_to_csr(Tensor self, int size, *, bool out_int32=False) -> Tensor` */
+    _convertIndicesFromCooToCsr(size: number, options?: { /** @default false */ outInt32?: boolean | undefined }): Tensor;
+    /** `aten::_convert_weight_to_int4pack(Tensor self, int innerKTiles) -> Tensor` Only in libtorch 2.13. */
     _convertWeightToInt4pack(innerKTiles: number): Tensor;
+    /** `aten::_convert_weight_to_int4pack_for_cpu(Tensor self, int innerKTiles) -> Tensor` Only in libtorch 2.13. */
     _convertWeightToInt4packForCpu(innerKTiles: number): Tensor;
-    _copyFrom(dst: Tensor, options?: { nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_copy_from(Tensor self, Tensor dst, bool non_blocking=False) -> Tensor` */
+    _copyFrom(dst: Tensor, options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::_copy_from_and_resize(Tensor self, Tensor dst) -> Tensor` */
     _copyFromAndResize(dst: Tensor): Tensor;
+    /** `aten::_cummax_helper(Tensor self, Tensor(a!) values, Tensor(b!) indices, int dim) -> ()` */
     _cummaxHelper(values: Tensor, indices: Tensor, dim: number): void;
+    /** `aten::_cummin_helper(Tensor self, Tensor(a!) values, Tensor(b!) indices, int dim) -> ()` */
     _cumminHelper(values: Tensor, indices: Tensor, dim: number): void;
+    /** `aten::_debug_has_internal_overlap(Tensor self) -> int` */
     _debugHasInternalOverlap(): number;
+    /** `aten::_dimI(Tensor self) -> int` */
     _dimI(): number;
+    /** `aten::_dimV(Tensor self) -> int` */
     _dimV(): number;
-    _fakeQuantizeLearnablePerChannelAffine(scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number, options?: { gradFactor?: number | undefined }): Tensor;
-    _fakeQuantizeLearnablePerTensorAffine(scale: Tensor, zeroPoint: Tensor, quantMin: number, quantMax: number, options?: { gradFactor?: number | undefined }): Tensor;
-    _fakeQuantizePerTensorAffineCachemaskTensorQparams(scale: Tensor, zeroPoint: Tensor, fakeQuantEnabled: Tensor, quantMin: number, quantMax: number): [output: Tensor, mask: Tensor];
+    /** `aten::_fake_quantize_learnable_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max, float grad_factor=1.) -> Tensor` */
+    _fakeQuantizeLearnablePerChannelAffine(scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number, options?: { /** @default 1 */ gradFactor?: number | undefined }): Tensor;
+    /** `aten::_fake_quantize_learnable_per_tensor_affine(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max, float grad_factor=1.) -> Tensor` */
+    _fakeQuantizeLearnablePerTensorAffine(scale: Tensor, zeroPoint: Tensor, quantMin: number, quantMax: number, options?: { /** @default 1 */ gradFactor?: number | undefined }): Tensor;
+    /** `aten::_fake_quantize_per_tensor_affine_cachemask_tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, Tensor fake_quant_enabled, int quant_min, int quant_max) -> (Tensor output, Tensor mask)` */
+    _fakeQuantizePerTensorAffineCachemaskTensorQparams(scale: Tensor, zeroPoint: Tensor, fakeQuantEnabled: Tensor, quantMin: number, quantMax: number): OutputMask;
+    /** `aten::_fft_c2c(Tensor self, SymInt[] dim, int normalization, bool forward) -> Tensor` */
     _fftC2c(dim: number | readonly number[], normalization: number, forward: boolean): Tensor;
+    /** `aten::_fft_c2r(Tensor self, int[] dim, int normalization, SymInt last_dim_size) -> Tensor` */
     _fftC2r(dim: number | readonly number[], normalization: number, lastDimSize: number): Tensor;
+    /** `aten::_fft_r2c(Tensor self, int[] dim, int normalization, bool onesided) -> Tensor` */
     _fftR2c(dim: number | readonly number[], normalization: number, onesided: boolean): Tensor;
-    _fillMemEffDropoutMask_(dropoutP: number, seed: number, offset: number): Tensor;
-    _foobar(options?: { arg1?: boolean | undefined; arg2?: boolean | undefined; arg3?: boolean | undefined }): Tensor;
+    /** `aten::_fill_mem_eff_dropout_mask_(Tensor(a!) self, float dropout_p, int seed, int offset) -> Tensor(a!)` Only in libtorch 2.13. */
+    _fillMemEffDropoutMask_(dropoutP: number, seed: number, offset: number): this;
+    /** `aten::_foobar(Tensor self, bool arg1=True, bool arg2=True, *, bool arg3=True) -> Tensor` */
+    _foobar(options?: { /** @default true */ arg1?: boolean | undefined; /** @default true */ arg2?: boolean | undefined; /** @default true */ arg3?: boolean | undefined }): Tensor;
+    /** `aten::_functional_assert_async.msg(Tensor self, str assert_msg, Tensor dep_token) -> Tensor` Only in libtorch 2.13. */
     _functionalAssertAsync(assertMsg: string, depToken: Tensor): Tensor;
-    _fusedDropout(p: number, options?: { generator?: Generator | null | undefined }): [result0: Tensor, result1: Tensor];
-    _fusedMovingAvgObsFqHelper(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { perRowFakeQuant?: boolean | undefined; symmetricQuant?: boolean | undefined }): [output: Tensor, mask: Tensor];
-    _fusedMovingAvgObsFqHelperFunctional(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { perRowFakeQuant?: boolean | undefined; symmetricQuant?: boolean | undefined }): [output: Tensor, mask: Tensor, runningMinOut: Tensor, runningMaxOut: Tensor, scaleOut: Tensor, zeroPointOut: Tensor];
+    /** `aten::_fused_dropout(Tensor self, float p, Generator? generator=None) -> (Tensor, Tensor)` */
+    _fusedDropout(p: number, options?: { /** @default null */ generator?: Generator | null | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::_fused_moving_avg_obs_fq_helper(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> (Tensor output, Tensor mask)` */
+    _fusedMovingAvgObsFqHelper(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { /** @default false */ perRowFakeQuant?: boolean | undefined; /** @default false */ symmetricQuant?: boolean | undefined }): OutputMask;
+    /** `aten::_fused_moving_avg_obs_fq_helper_functional(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor running_min, Tensor running_max, Tensor scale, Tensor zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> (Tensor output, Tensor mask, Tensor running_min_out, Tensor running_max_out, Tensor scale_out, Tensor zero_point_out)` */
+    _fusedMovingAvgObsFqHelperFunctional(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { /** @default false */ perRowFakeQuant?: boolean | undefined; /** @default false */ symmetricQuant?: boolean | undefined }): OutputMaskRunningMinOutRunningMaxOutScaleOutZeroPointOut;
+    /** `aten::_fw_primal(Tensor(a) self, int level) -> Tensor(a)` */
     _fwPrimal(level: number): Tensor;
+    /** `aten::_fw_primal_copy(Tensor self, int level) -> Tensor` */
     _fwPrimalCopy(level: number): Tensor;
+    /** `aten::_gather_sparse_backward(Tensor self, int dim, Tensor index, Tensor grad) -> Tensor` */
     _gatherSparseBackward(dim: number, index: Tensor, grad: Tensor): Tensor;
-    _groupedMm(mat2: Tensor, options?: { offs?: Tensor | null | undefined; bias?: Tensor | null | undefined; outDtype?: DType | null | undefined }): Tensor;
+    /** `aten::_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor` Only in libtorch 2.13. */
+    _groupedMm(mat2: Tensor, options?: { /** @default null */ offs?: Tensor | null | undefined; /** @default null */ bias?: Tensor | null | undefined; /** @default null */ outDtype?: DType | null | undefined }): Tensor;
+    /** `aten::_has_compatible_shallow_copy_type(Tensor self, Tensor from) -> bool` */
     _hasCompatibleShallowCopyType(from: Tensor): boolean;
+    /** `aten::_has_same_storage_numel(Tensor self, Tensor other) -> bool` */
     _hasSameStorageNumel(other: Tensor): boolean;
-    _histogramddBinEdges(bins: number | readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Tensor[];
-    _histogramddFromBinCts(bins: number | readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Tensor;
-    _histogramddFromBinTensors(bins: readonly Tensor[], options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Tensor;
-    _indexPutImpl(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined; unsafe?: boolean | undefined }): Tensor;
-    _indexPutImpl_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined; unsafe?: boolean | undefined }): Tensor;
+    /** `aten::_histogramdd_bin_edges(Tensor self, int[] bins, *, float[]? range=None, Tensor? weight=None, bool density=False) -> Tensor[]` */
+    _histogramddBinEdges(bins: number | readonly number[], options?: { /** @default null */ range?: readonly number[] | null | undefined; /** @default null */ weight?: Tensor | null | undefined; /** @default false */ density?: boolean | undefined }): Tensor[];
+    /** `aten::_histogramdd_from_bin_cts(Tensor self, int[] bins, *, float[]? range=None, Tensor? weight=None, bool density=False) -> Tensor` */
+    _histogramddFromBinCts(bins: number | readonly number[], options?: { /** @default null */ range?: readonly number[] | null | undefined; /** @default null */ weight?: Tensor | null | undefined; /** @default false */ density?: boolean | undefined }): Tensor;
+    /** `aten::_histogramdd_from_bin_tensors(Tensor self, Tensor[] bins, *, Tensor? weight=None, bool density=False) -> Tensor` */
+    _histogramddFromBinTensors(bins: readonly Tensor[], options?: { /** @default null */ weight?: Tensor | null | undefined; /** @default false */ density?: boolean | undefined }): Tensor;
+    /** `aten::_index_put_impl(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor` */
+    _indexPutImpl(indices: readonly (Tensor | null)[], values: Tensor, options?: { /** @default false */ accumulate?: boolean | undefined; /** @default false */ unsafe?: boolean | undefined }): Tensor;
+    /** `aten::_index_put_impl_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False, bool unsafe=False) -> Tensor(a!)` */
+    _indexPutImpl_(indices: readonly (Tensor | null)[], values: Tensor, options?: { /** @default false */ accumulate?: boolean | undefined; /** @default false */ unsafe?: boolean | undefined }): this;
+    /** `aten::_indices(Tensor(a) self) -> Tensor(a)` */
     _indices(): Tensor;
+    /** `aten::_indices_copy(Tensor self) -> Tensor` */
     _indicesCopy(): Tensor;
+    /** `aten::_int_mm(Tensor self, Tensor mat2) -> Tensor` Only in libtorch 2.13. */
     _intMm(mat2: Tensor): Tensor;
+    /** `aten::_is_all_true(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _isAllTrue(): Tensor;
+    /** `aten::_is_any_true(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _isAnyTrue(): Tensor;
+    /** `aten::_is_zerotensor(Tensor self) -> bool` */
     _isZerotensor(): boolean;
+    /** `aten::_lazy_clone(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _lazyClone(): Tensor;
+    /** `aten::_linalg_eigvals(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _linalgEigvals(): Tensor;
+    /** `aten::_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor` */
     _logSoftmax(dim: number, halfToFloat: boolean): Tensor;
+    /** `aten::_logcumsumexp(Tensor self, int dim) -> Tensor` */
     _logcumsumexp(dim: number): Tensor;
-    _luWithInfo(options?: { pivot?: boolean | undefined; checkErrors?: boolean | undefined }): [LU: Tensor, pivots: Tensor, info: Tensor];
+    /** `aten::_lu_with_info(Tensor self, bool pivot=True, bool check_errors=True) -> (Tensor LU, Tensor pivots, Tensor info)` */
+    _luWithInfo(options?: { /** @default true */ pivot?: boolean | undefined; /** @default true */ checkErrors?: boolean | undefined }): LUPivotsInfo;
+    /** `aten::_make_per_channel_quantized_tensor(Tensor self, Tensor scale, Tensor zero_point, int axis) -> Tensor` */
     _makePerChannelQuantizedTensor(scale: Tensor, zeroPoint: Tensor, axis: number): Tensor;
+    /** `aten::_make_per_tensor_quantized_tensor(Tensor self, float scale, int zero_point) -> Tensor` */
     _makePerTensorQuantizedTensor(scale: number, zeroPoint: number): Tensor;
+    /** `aten::_masked_scale(Tensor self, Tensor mask, float scale) -> Tensor` */
     _maskedScale(mask: Tensor, scale: number): Tensor;
-    _maskedSoftmax(mask: Tensor, options?: { dim?: number | null | undefined; maskType?: number | null | undefined }): Tensor;
+    /** `aten::_masked_softmax(Tensor self, Tensor mask, int? dim=None, int? mask_type=None) -> Tensor` */
+    _maskedSoftmax(mask: Tensor, options?: { /** @default null */ dim?: number | null | undefined; /** @default null */ maskType?: number | null | undefined }): Tensor;
+    /** `aten::_mkldnn_reshape(Tensor self, int[] shape) -> Tensor` */
     _mkldnnReshape(shape: number | readonly number[]): Tensor;
+    /** `aten::_mkldnn_transpose(Tensor self, int dim0, int dim1) -> Tensor` */
     _mkldnnTranspose(dim0: number, dim1: number): Tensor;
-    _mkldnnTranspose_(dim0: number, dim1: number): Tensor;
+    /** `aten::_mkldnn_transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)` */
+    _mkldnnTranspose_(dim0: number, dim1: number): this;
+    /** `aten::_mps_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor` */
     _mpsConvolution(weight: Tensor, bias: Tensor | null, padding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number): Tensor;
+    /** `aten::_mps_convolution_transpose(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor` */
     _mpsConvolutionTranspose(weight: Tensor, padding: number | readonly number[], outputPadding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number): Tensor;
-    _mpsMaxPool2d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
+    /** `aten::_mps_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` Only in libtorch 1.13. */
+    _mpsMaxPool2d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor;
+    /** `aten::_neg_view(Tensor(a) self) -> Tensor(a)` */
     _negView(): Tensor;
+    /** `aten::_neg_view_copy(Tensor self) -> Tensor` */
     _negViewCopy(): Tensor;
+    /** `aten::_nested_get_lengths(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _nestedGetLengths(): Tensor;
+    /** `aten::_nested_get_max_seqlen(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _nestedGetMaxSeqlen(): Tensor;
+    /** `aten::_nested_get_min_seqlen(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _nestedGetMinSeqlen(): Tensor;
+    /** `aten::_nested_get_offsets(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _nestedGetOffsets(): Tensor;
+    /** `aten::_nested_get_ragged_idx(Tensor self) -> int` Only in libtorch 2.13. */
     _nestedGetRaggedIdx(): number;
+    /** `aten::_nested_get_values(Tensor(a) self) -> Tensor(a)` Only in libtorch 2.13. */
     _nestedGetValues(): Tensor;
+    /** `aten::_nested_get_values_copy(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _nestedGetValuesCopy(): Tensor;
+    /** `aten::_nested_tensor_layer_norm(Tensor self, Tensor? weight, Tensor? bias, float eps) -> Tensor` Only in libtorch 1.13. */
     _nestedTensorLayerNorm(weight: Tensor | null, bias: Tensor | null, eps: number): Tensor;
+    /** `aten::_nested_tensor_offsets(Tensor self) -> int[]` Only in libtorch 1.13. */
     _nestedTensorOffsets(): number[];
+    /** `aten::_nested_tensor_size(Tensor self) -> Tensor` */
     _nestedTensorSize(): Tensor;
+    /** `aten::_nested_tensor_softmax_with_shape(Tensor self, Tensor query) -> Tensor` */
     _nestedTensorSoftmaxWithShape(query: Tensor): Tensor;
+    /** `aten::_nested_tensor_storage_offsets(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _nestedTensorStorageOffsets(): Tensor;
+    /** `aten::_nested_tensor_strides(Tensor self) -> Tensor` */
     _nestedTensorStrides(): Tensor;
+    /** `aten::_nested_view_from_buffer(Tensor(a) self, Tensor nested_size, Tensor nested_strides, Tensor offsets) -> Tensor(a)` */
     _nestedViewFromBuffer(nestedSize: Tensor, nestedStrides: Tensor, offsets: Tensor): Tensor;
+    /** `aten::_nested_view_from_buffer_copy(Tensor self, Tensor nested_size, Tensor nested_strides, Tensor offsets) -> Tensor` */
     _nestedViewFromBufferCopy(nestedSize: Tensor, nestedStrides: Tensor, offsets: Tensor): Tensor;
-    _nestedViewFromJagged(offsets: Tensor, dummy: Tensor, options?: { lengths?: Tensor | null | undefined; raggedIdx?: number | undefined; minSeqlen?: Tensor | null | undefined; maxSeqlen?: Tensor | null | undefined }): Tensor;
-    _nestedViewFromJaggedCopy(offsets: Tensor, dummy: Tensor, options?: { lengths?: Tensor | null | undefined; raggedIdx?: number | undefined; minSeqlen?: Tensor | null | undefined; maxSeqlen?: Tensor | null | undefined }): Tensor;
-    _newZerosWithSameFeatureMeta(other: Tensor, options?: { selfNumBatchDims?: number | undefined }): Tensor;
+    /** `aten::_nested_view_from_jagged(Tensor(a) self, Tensor offsets, Tensor dummy, Tensor? lengths=None, int ragged_idx=1, Tensor? min_seqlen=None, Tensor? max_seqlen=None) -> Tensor(a)` Only in libtorch 2.13. */
+    _nestedViewFromJagged(offsets: Tensor, dummy: Tensor, options?: { /** @default null */ lengths?: Tensor | null | undefined; /** @default 1 */ raggedIdx?: number | undefined; /** @default null */ minSeqlen?: Tensor | null | undefined; /** @default null */ maxSeqlen?: Tensor | null | undefined }): Tensor;
+    /** `aten::_nested_view_from_jagged_copy(Tensor self, Tensor offsets, Tensor dummy, Tensor? lengths=None, int ragged_idx=1, Tensor? min_seqlen=None, Tensor? max_seqlen=None) -> Tensor` Only in libtorch 2.13. */
+    _nestedViewFromJaggedCopy(offsets: Tensor, dummy: Tensor, options?: { /** @default null */ lengths?: Tensor | null | undefined; /** @default 1 */ raggedIdx?: number | undefined; /** @default null */ minSeqlen?: Tensor | null | undefined; /** @default null */ maxSeqlen?: Tensor | null | undefined }): Tensor;
+    /** `aten::_new_zeros_with_same_feature_meta(Tensor self, Tensor other, *, int self_num_batch_dims=0) -> Tensor` */
+    _newZerosWithSameFeatureMeta(other: Tensor, options?: { /** @default 0 */ selfNumBatchDims?: number | undefined }): Tensor;
+    /** `aten::_nnz(Tensor self) -> int` */
     _nnz(): number;
+    /** `aten::_pad_circular(Tensor self, SymInt[] pad) -> Tensor` */
     _padCircular(pad: number | readonly number[]): Tensor;
-    _padEnum(pad: number | readonly number[], mode: number, options?: { value?: number | null | undefined }): Tensor;
-    _pdistForward(options?: { p?: number | undefined }): Tensor;
-    _philoxNormal(key: Tensor, options?: { mean?: number | undefined; std?: number | undefined }): Tensor;
-    _philoxNormal_(key: Tensor, options?: { mean?: number | undefined; std?: number | undefined }): Tensor;
-    _philoxUniform(key: Tensor, options?: { low?: number | undefined; high?: number | undefined }): Tensor;
-    _philoxUniform_(key: Tensor, options?: { low?: number | undefined; high?: number | undefined }): Tensor;
-    _pinMemory(options?: { device?: Device | null | undefined }): Tensor;
+    /** `aten::_pad_enum(Tensor self, SymInt[] pad, int mode, float? value=None) -> Tensor` */
+    _padEnum(pad: number | readonly number[], mode: number, options?: { /** @default null */ value?: number | null | undefined }): Tensor;
+    /** `aten::_pdist_forward(Tensor self, float p=2.) -> Tensor` */
+    _pdistForward(options?: { /** @default 2 */ p?: number | undefined }): Tensor;
+    /** `aten::_philox_normal(Tensor self, Tensor key, float mean=0., float std=1.) -> Tensor` Only in libtorch 2.13. */
+    _philoxNormal(key: Tensor, options?: { /** @default 0 */ mean?: number | undefined; /** @default 1 */ std?: number | undefined }): Tensor;
+    /** `aten::_philox_normal_(Tensor(a!) self, Tensor key, float mean=0., float std=1.) -> Tensor(a!)` Only in libtorch 2.13. */
+    _philoxNormal_(key: Tensor, options?: { /** @default 0 */ mean?: number | undefined; /** @default 1 */ std?: number | undefined }): this;
+    /** `aten::_philox_uniform(Tensor self, Tensor key, float low=0., float high=1.) -> Tensor` Only in libtorch 2.13. */
+    _philoxUniform(key: Tensor, options?: { /** @default 0 */ low?: number | undefined; /** @default 1 */ high?: number | undefined }): Tensor;
+    /** `aten::_philox_uniform_(Tensor(a!) self, Tensor key, float low=0., float high=1.) -> Tensor(a!)` Only in libtorch 2.13. */
+    _philoxUniform_(key: Tensor, options?: { /** @default 0 */ low?: number | undefined; /** @default 1 */ high?: number | undefined }): this;
+    /** `aten::_pin_memory(Tensor self, Device? device=None) -> Tensor` */
+    _pinMemory(options?: { /** @default null */ device?: Device | null | undefined }): Tensor;
+    /** `aten::_prelu_kernel(Tensor self, Tensor weight) -> Tensor` Only in libtorch 2.13. */
     _preluKernel(weight: Tensor): Tensor;
+    /** `aten::_remove_batch_dim(Tensor self, int level, SymInt batch_size, int out_dim) -> Tensor` */
     _removeBatchDim(level: number, batchSize: number, outDim: number): Tensor;
+    /** `aten::_reshape_alias(Tensor(a) self, SymInt[] size, SymInt[] stride) -> Tensor(a)` */
     _reshapeAlias(size: number | readonly number[], stride: number | readonly number[]): Tensor;
+    /** `aten::_reshape_alias_copy(Tensor self, SymInt[] size, SymInt[] stride) -> Tensor` */
     _reshapeAliasCopy(size: number | readonly number[], stride: number | readonly number[]): Tensor;
+    /** `aten::_reshape_copy(Tensor self, SymInt[] size) -> Tensor` Only in libtorch 2.13. */
     _reshapeCopy(size: number | readonly number[]): Tensor;
+    /** `aten::_reshape_from_tensor(Tensor self, Tensor shape) -> Tensor` */
     _reshapeFromTensor(shape: Tensor): Tensor;
+    /** `aten::_resize_output(Tensor self, SymInt[] size, Device device) -> Tensor` */
     _resizeOutput(size: number | readonly number[], device: Device): Tensor;
+    /** `aten::_resize_output_(Tensor(a!) self, SymInt[] size, Device device) -> Tensor(a!)` */
     _resizeOutput_(size: number | readonly number[], device: Device): Tensor;
-    _safeSoftmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
-    _sampleDirichlet(options?: { generator?: Generator | null | undefined }): Tensor;
-    _scaledGroupedMm(mat2: Tensor, scaleA: Tensor, scaleB: Tensor, options?: { offs?: Tensor | null | undefined; bias?: Tensor | null | undefined; scaleResult?: Tensor | null | undefined; outDtype?: DType | null | undefined; useFastAccum?: boolean | undefined }): Tensor;
-    _scaledGroupedMmV2(mat2: Tensor, scaleA: readonly Tensor[], recipeA: number | readonly number[], swizzleA: number | readonly number[], scaleB: readonly Tensor[], recipeB: number | readonly number[], swizzleB: number | readonly number[], options?: { offs?: Tensor | null | undefined; bias?: Tensor | null | undefined; outDtype?: DType | null | undefined; contractionDim?: number | readonly number[] | undefined; useFastAccum?: boolean | undefined }): Tensor;
-    _scaledMm(mat2: Tensor, scaleA: Tensor, scaleB: Tensor, options?: { bias?: Tensor | null | undefined; scaleResult?: Tensor | null | undefined; outDtype?: DType | null | undefined; useFastAccum?: boolean | undefined }): Tensor;
-    _scaledMmV2(mat2: Tensor, scaleA: readonly Tensor[], recipeA: number | readonly number[], swizzleA: number | readonly number[], scaleB: readonly Tensor[], recipeB: number | readonly number[], swizzleB: number | readonly number[], bias: Tensor | null, outDtype: DType | null, options?: { contractionDim?: number | readonly number[] | undefined; useFastAccum?: boolean | undefined }): Tensor;
+    /** `aten::_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` Only in libtorch 2.13. */
+    _safeSoftmax(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::_sample_dirichlet(Tensor self, Generator? generator=None) -> Tensor` */
+    _sampleDirichlet(options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::_scaled_grouped_mm(Tensor self, Tensor mat2, Tensor scale_a, Tensor scale_b, Tensor? offs=None, Tensor? bias=None, Tensor? scale_result=None, ScalarType? out_dtype=None, bool use_fast_accum=False) -> Tensor` Only in libtorch 2.13. */
+    _scaledGroupedMm(mat2: Tensor, scaleA: Tensor, scaleB: Tensor, options?: { /** @default null */ offs?: Tensor | null | undefined; /** @default null */ bias?: Tensor | null | undefined; /** @default null */ scaleResult?: Tensor | null | undefined; /** @default null */ outDtype?: DType | null | undefined; /** @default false */ useFastAccum?: boolean | undefined }): Tensor;
+    /** `aten::_scaled_grouped_mm_v2(Tensor self, Tensor mat2, Tensor[] scale_a, int[] recipe_a, int[] swizzle_a, Tensor[] scale_b, int[] recipe_b, int[] swizzle_b, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None, int[] contraction_dim=[], bool use_fast_accum=False) -> Tensor` Only in libtorch 2.13. */
+    _scaledGroupedMmV2(mat2: Tensor, scaleA: readonly Tensor[], recipeA: number | readonly number[], swizzleA: number | readonly number[], scaleB: readonly Tensor[], recipeB: number | readonly number[], swizzleB: number | readonly number[], options?: { /** @default null */ offs?: Tensor | null | undefined; /** @default null */ bias?: Tensor | null | undefined; /** @default null */ outDtype?: DType | null | undefined; /** @default [] */ contractionDim?: number | readonly number[] | undefined; /** @default false */ useFastAccum?: boolean | undefined }): Tensor;
+    /** `aten::_scaled_mm(Tensor self, Tensor mat2, Tensor scale_a, Tensor scale_b, Tensor? bias=None, Tensor? scale_result=None, ScalarType? out_dtype=None, bool use_fast_accum=False) -> Tensor` Only in libtorch 2.13. */
+    _scaledMm(mat2: Tensor, scaleA: Tensor, scaleB: Tensor, options?: { /** @default null */ bias?: Tensor | null | undefined; /** @default null */ scaleResult?: Tensor | null | undefined; /** @default null */ outDtype?: DType | null | undefined; /** @default false */ useFastAccum?: boolean | undefined }): Tensor;
+    /** `aten::_scaled_mm_v2(Tensor self, Tensor mat2, Tensor[] scale_a, int[] recipe_a, int[] swizzle_a, Tensor[] scale_b, int[] recipe_b, int[] swizzle_b, Tensor? bias, ScalarType? out_dtype, int[] contraction_dim=[], bool use_fast_accum=False) -> Tensor` Only in libtorch 2.13. */
+    _scaledMmV2(mat2: Tensor, scaleA: readonly Tensor[], recipeA: number | readonly number[], swizzleA: number | readonly number[], scaleB: readonly Tensor[], recipeB: number | readonly number[], swizzleB: number | readonly number[], bias: Tensor | null, outDtype: DType | null, options?: { /** @default [] */ contractionDim?: number | readonly number[] | undefined; /** @default false */ useFastAccum?: boolean | undefined }): Tensor;
+    /** `aten::_shape_as_tensor(Tensor self) -> Tensor` */
     _shapeAsTensor(): Tensor;
+    /** `aten::_slow_conv2d_forward(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias, SymInt[2] stride, SymInt[2] padding) -> Tensor` */
     _slowConv2dForward(weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[]): Tensor;
-    _sobolEngineFf_(n: number, sobolstate: Tensor, dimension: number, numGenerated: number): Tensor;
-    _sobolEngineInitializeState_(dimension: number): Tensor;
-    _sobolEngineScramble_(ltm: Tensor, dimension: number): Tensor;
+    /** `aten::_sobol_engine_ff_(Tensor(a!) self, int n, Tensor sobolstate, int dimension, int num_generated) -> Tensor(a!)` */
+    _sobolEngineFf_(n: number, sobolstate: Tensor, dimension: number, numGenerated: number): this;
+    /** `aten::_sobol_engine_initialize_state_(Tensor(a!) self, int dimension) -> Tensor(a!)` */
+    _sobolEngineInitializeState_(dimension: number): this;
+    /** `aten::_sobol_engine_scramble_(Tensor(a!) self, Tensor ltm, int dimension) -> Tensor(a!)` */
+    _sobolEngineScramble_(ltm: Tensor, dimension: number): this;
+    /** `aten::_softmax(Tensor self, int dim, bool half_to_float) -> Tensor` */
     _softmax(dim: number, halfToFloat: boolean): Tensor;
-    _sparseAddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+    /** `aten::_sparse_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
+    _sparseAddmm(mat1: Tensor, mat2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::_sparse_broadcast_to(Tensor(a) self, int[] size) -> Tensor(a)` */
     _sparseBroadcastTo(size: number | readonly number[]): Tensor;
+    /** `aten::_sparse_broadcast_to_copy(Tensor self, int[] size) -> Tensor` */
     _sparseBroadcastToCopy(size: number | readonly number[]): Tensor;
-    _sparseCsrProd(dim: number | readonly number[], options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
-    _sparseCsrSum(dim: number | readonly number[], options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
+    /** `aten::_sparse_csr_prod.dim_dtype(Tensor self, int[1] dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    _sparseCsrProd(dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::_sparse_csr_sum.dim_dtype(Tensor self, int[1] dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    _sparseCsrSum(dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::_sparse_log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
+    _sparseLogSoftmax(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::_sparse_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor` */
     _sparseLogSoftmax(dim: number, halfToFloat: boolean): Tensor;
-    _sparseLogSoftmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
-    _sparseMaskProjection(mask: Tensor, options?: { accumulateMatches?: boolean | undefined }): Tensor;
+    /** `aten::_sparse_mask_projection(Tensor self, Tensor mask, bool accumulate_matches=False) -> Tensor` Only in libtorch 2.13. */
+    _sparseMaskProjection(mask: Tensor, options?: { /** @default false */ accumulateMatches?: boolean | undefined }): Tensor;
+    /** `aten::_sparse_mm_reduce_impl(Tensor self, Tensor other, str reduce) -> (Tensor, Tensor)` Only in libtorch 2.13. */
     _sparseMmReduceImpl(other: Tensor, reduce: string): [result0: Tensor, result1: Tensor];
+    /** `aten::_sparse_mm_reduce_impl_backward(Tensor self, Tensor grad_out, Tensor weight, str reduce, Tensor arg_out, bool[2] output_mask) -> (Tensor, Tensor)` Only in libtorch 2.13. */
     _sparseMmReduceImplBackward(gradOut: Tensor, weight: Tensor, reduce: string, argOut: Tensor, outputMask: boolean | readonly boolean[]): [result0: Tensor | null, result1: Tensor | null];
+    /** `aten::_sparse_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
+    _sparseSoftmax(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::_sparse_softmax(Tensor self, int dim, bool half_to_float) -> Tensor` */
     _sparseSoftmax(dim: number, halfToFloat: boolean): Tensor;
-    _sparseSoftmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
+    /** `aten::_sparse_sparse_matmul(Tensor self, Tensor other) -> Tensor` */
     _sparseSparseMatmul(other: Tensor): Tensor;
+    /** `aten::_sparse_sum(Tensor self) -> Tensor` */
     _sparseSum(): Tensor;
+    /** `aten::_sparse_sum.dtype(Tensor self, *, ScalarType dtype) -> Tensor` */
     _sparseSum(dtype: DType): Tensor;
-    _sparseSum(dim: number | readonly number[], dtype: DType): Tensor;
+    /** `aten::_sparse_sum.dim(Tensor self, int[1] dim) -> Tensor` */
     _sparseSum(dim: number | readonly number[]): Tensor;
-    _standardGamma(options?: { generator?: Generator | null | undefined }): Tensor;
+    /** `aten::_sparse_sum.dim_dtype(Tensor self, int[1] dim, *, ScalarType dtype) -> Tensor` */
+    _sparseSum(dim: number | readonly number[], dtype: DType): Tensor;
+    /** `aten::_standard_gamma(Tensor self, Generator? generator=None) -> Tensor` */
+    _standardGamma(options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::_standard_gamma_grad(Tensor self, Tensor output) -> Tensor` */
     _standardGammaGrad(output: Tensor): Tensor;
+    /** `aten::_symeig_helper(Tensor self, bool eigenvectors, bool upper) -> (Tensor, Tensor)` Only in libtorch 1.13. */
     _symeigHelper(eigenvectors: boolean, upper: boolean): [result0: Tensor, result1: Tensor];
-    _testAutogradMultipleDispatch(b: boolean): Tensor;
+    /** `aten::_test_autograd_multiple_dispatch.fullcoverage(Tensor self) -> Tensor` */
     _testAutogradMultipleDispatch(): Tensor;
+    /** `aten::_test_autograd_multiple_dispatch.ntonly(Tensor self, bool b) -> Tensor` */
+    _testAutogradMultipleDispatch(b: boolean): Tensor;
+    /** `aten::_test_autograd_multiple_dispatch_view(Tensor(a) self) -> Tensor(a)` */
     _testAutogradMultipleDispatchView(): Tensor;
+    /** `aten::_test_autograd_multiple_dispatch_view_copy(Tensor self) -> Tensor` */
     _testAutogradMultipleDispatchViewCopy(): Tensor;
+    /** `aten::_test_check_tensor(Tensor self) -> Tensor` Only in libtorch 2.13. */
     _testCheckTensor(): Tensor;
+    /** `aten::_test_functorch_fallback(Tensor self, Tensor other) -> Tensor` Only in libtorch 2.13. */
     _testFunctorchFallback(other: Tensor): Tensor;
-    _testParallelMaterialize(numParallel: number, options?: { skipFirst?: boolean | undefined }): Tensor;
-    _testSerializationSubcmul(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
+    /** `aten::_test_parallel_materialize(Tensor self, int num_parallel, bool skip_first=False) -> Tensor` Only in libtorch 2.13. */
+    _testParallelMaterialize(numParallel: number, options?: { /** @default false */ skipFirst?: boolean | undefined }): Tensor;
+    /** `aten::_test_serialization_subcmul(Tensor self, Tensor other, Scalar alpha=1) -> Tensor` */
+    _testSerializationSubcmul(other: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::_test_warn_in_autograd(Tensor self) -> Tensor` */
     _testWarnInAutograd(): Tensor;
-    _toCopy(options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; nonBlocking?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    _toDense(options?: { dtype?: DType | null | undefined; maskedGrad?: boolean | null | undefined }): Tensor;
-    _toSparse(options?: { layout?: Layout | null | undefined; blocksize?: number | readonly number[] | null | undefined; denseDim?: number | null | undefined }): Tensor;
+    /** `aten::_to_copy(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, MemoryFormat? memory_format=None) -> Tensor` */
+    _toCopy<E extends DType = D>(options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default false */ nonBlocking?: boolean | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::_to_dense(Tensor self, ScalarType? dtype=None, bool? masked_grad=None) -> Tensor` `maskedGrad` is not in libtorch 1.13. */
+    _toDense(options?: { /** @default null */ dtype?: DType | null | undefined; /** @default null */ maskedGrad?: boolean | null | undefined }): Tensor;
+    /** `aten::_to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor` Only in libtorch 2.13. */
+    _toSparse(options?: { /** @default null */ layout?: Layout | null | undefined; /** @default null */ blocksize?: number | readonly number[] | null | undefined; /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::_to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor` Only in libtorch 2.13. */
     _toSparse(sparseDim: number): Tensor;
-    _toSparseBsc(blocksize: number | readonly number[], options?: { denseDim?: number | null | undefined }): Tensor;
-    _toSparseBsr(blocksize: number | readonly number[], options?: { denseDim?: number | null | undefined }): Tensor;
-    _toSparseCsc(options?: { denseDim?: number | null | undefined }): Tensor;
-    _toSparseCsr(options?: { denseDim?: number | null | undefined }): Tensor;
+    /** `aten::_to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` Only in libtorch 2.13. */
+    _toSparseBsc(blocksize: number | readonly number[], options?: { /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::_to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` Only in libtorch 2.13. */
+    _toSparseBsr(blocksize: number | readonly number[], options?: { /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::_to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor` Only in libtorch 2.13. */
+    _toSparseCsc(options?: { /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::_to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor` Only in libtorch 2.13. */
+    _toSparseCsr(options?: { /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::_torch_cuda_cu_linker_symbol_op(Tensor self) -> Tensor` Only in libtorch 1.13. */
     _torchCudaCuLinkerSymbolOp(): Tensor;
-    _unique(options?: { sorted?: boolean | undefined; returnInverse?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    _unique2(options?: { sorted?: boolean | undefined; returnInverse?: boolean | undefined; returnCounts?: boolean | undefined }): [result0: Tensor, result1: Tensor, result2: Tensor];
+    /** `aten::_unique(Tensor self, bool sorted=True, bool return_inverse=False) -> (Tensor, Tensor)` */
+    _unique(options?: { /** @default true */ sorted?: boolean | undefined; /** @default false */ returnInverse?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
+    _unique2(options?: { /** @default true */ sorted?: boolean | undefined; /** @default false */ returnInverse?: boolean | undefined; /** @default false */ returnCounts?: boolean | undefined }): [result0: Tensor, result1: Tensor, result2: Tensor];
+    /** `aten::_unsafe_index.Tensor(Tensor self, Tensor?[] indices) -> Tensor` Only in libtorch 2.13. */
     _unsafeIndex(indices: readonly (Tensor | null)[]): Tensor;
-    _unsafeIndexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor;
+    /** `aten::_unsafe_index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor` Only in libtorch 2.13. */
+    _unsafeIndexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { /** @default false */ accumulate?: boolean | undefined }): Tensor;
+    /** `aten::_unsafe_masked_index(Tensor self, Tensor mask, Tensor?[] indices, Scalar fill) -> Tensor` Only in libtorch 2.13. */
     _unsafeMaskedIndex(mask: Tensor, indices: readonly (Tensor | null)[], fill: Scalar): Tensor;
+    /** `aten::_unsafe_masked_index_put_accumulate(Tensor self, Tensor mask, Tensor?[] indices, Tensor values) -> Tensor` Only in libtorch 2.13. */
     _unsafeMaskedIndexPutAccumulate(mask: Tensor, indices: readonly (Tensor | null)[], values: Tensor): Tensor;
+    /** `aten::_unsafe_view(Tensor self, SymInt[] size) -> Tensor` */
     _unsafeView(size: number | readonly number[]): Tensor;
-    _upsampleBicubic2dAa(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
-    _upsampleBilinear2dAa(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
-    _upsampleLanczos2dAa(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
-    _upsampleNearestExact1d(outputSize: number | readonly number[], options?: { scales?: number | null | undefined }): Tensor;
-    _upsampleNearestExact2d(outputSize: number | readonly number[], options?: { scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
-    _upsampleNearestExact3d(outputSize: number | readonly number[], options?: { scalesD?: number | null | undefined; scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
+    /** `aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    _upsampleBicubic2dAa(outputSize: number | readonly number[], alignCorners: boolean, options?: { /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    _upsampleBilinear2dAa(outputSize: number | readonly number[], alignCorners: boolean, options?: { /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::_upsample_lanczos2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` Only in libtorch 2.13. */
+    _upsampleLanczos2dAa(outputSize: number | readonly number[], alignCorners: boolean, options?: { /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
+    _upsampleNearestExact1d(outputSize: number | readonly number[], options?: { /** @default null */ scales?: number | null | undefined }): Tensor;
+    /** `aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    _upsampleNearestExact2d(outputSize: number | readonly number[], options?: { /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    _upsampleNearestExact3d(outputSize: number | readonly number[], options?: { /** @default null */ scalesD?: number | null | undefined; /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::_values(Tensor(a) self) -> Tensor(a)` */
     _values(): Tensor;
+    /** `aten::_values_copy(Tensor self) -> Tensor` */
     _valuesCopy(): Tensor;
+    /** `aten::_version(Tensor self) -> int` */
+    _version(): number;
+    /** `aten::_weight_int4pack_mm(Tensor self, Tensor mat2, int qGroupSize, Tensor qScaleAndZeros) -> Tensor` Only in libtorch 2.13. */
     _weightInt4packMm(mat2: Tensor, qGroupSize: number, qScaleAndZeros: Tensor): Tensor;
+    /** `aten::_weight_int4pack_mm_for_cpu(Tensor self, Tensor mat2, int qGroupSize, Tensor qScaleAndZeros) -> Tensor` Only in libtorch 2.13. */
     _weightInt4packMmForCpu(mat2: Tensor, qGroupSize: number, qScaleAndZeros: Tensor): Tensor;
+    /** `aten::_weight_int4pack_mm_with_scales_and_zeros(Tensor self, Tensor mat2, int qGroupSize, Tensor qScale, Tensor qZeros) -> Tensor` Only in libtorch 2.13. */
     _weightInt4packMmWithScalesAndZeros(mat2: Tensor, qGroupSize: number, qScale: Tensor, qZeros: Tensor): Tensor;
+    /** `aten::_weight_int8pack_mm(Tensor self, Tensor mat2, Tensor scales) -> Tensor` Only in libtorch 2.13. */
     _weightInt8packMm(mat2: Tensor, scales: Tensor): Tensor;
-    abs(): Tensor;
-    abs_(): Tensor;
-    absolute(): Tensor;
-    absolute_(): Tensor;
-    acos(): Tensor;
-    acos_(): Tensor;
+    /** `aten::abs(Tensor self) -> Tensor` */
+    abs(): Tensor<DType, R>;
+    /** `aten::abs_(Tensor(a!) self) -> Tensor(a!)` */
+    abs_(): this;
+    /** `aten::absolute(Tensor self) -> Tensor` */
+    absolute(): Tensor<DType, R>;
+    /** `aten::absolute_(Tensor(a!) self) -> Tensor(a!)` */
+    absolute_(): this;
+    /** `aten::acos(Tensor self) -> Tensor` */
+    acos(): Tensor<DType, R>;
+    /** `aten::acos_(Tensor(a!) self) -> Tensor(a!)` */
+    acos_(): this;
+    /** `aten::acosh(Tensor self) -> Tensor` */
     acosh(): Tensor;
-    acosh_(): Tensor;
-    adaptiveAvgPool1d(outputSize: number | readonly number[]): Tensor;
-    adaptiveAvgPool2d(outputSize: number | readonly number[]): Tensor;
-    adaptiveAvgPool3d(outputSize: number | readonly number[]): Tensor;
+    /** `aten::acosh_(Tensor(a!) self) -> Tensor(a!)` */
+    acosh_(): this;
+    /** `aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor` */
+    adaptiveAvgPool1d(outputSize: number | readonly number[]): Tensor<DType, R>;
+    /** `aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor` */
+    adaptiveAvgPool2d(outputSize: number | readonly number[]): Tensor<DType, R>;
+    /** `aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor` */
+    adaptiveAvgPool3d(outputSize: number | readonly number[]): Tensor<DType, R>;
+    /** `aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)` */
     adaptiveMaxPool1d(outputSize: number | readonly number[]): [result0: Tensor, result1: Tensor];
+    /** `aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)` */
     adaptiveMaxPool2d(outputSize: number | readonly number[]): [result0: Tensor, result1: Tensor];
+    /** `aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)` */
     adaptiveMaxPool3d(outputSize: number | readonly number[]): [result0: Tensor, result1: Tensor];
-    add(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    add(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
-    add_(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    add_(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
-    addbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    addbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor;
-    addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor;
-    addcmul(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor;
-    addcmul_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor;
-    addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    addmm(mat1: Tensor, mat2: Tensor, outDtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    addmv_(mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    addr_(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+    /** `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
+    add<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::add.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
+    add(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor<WithNumber<D>, R>;
+    /** `aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
+    add_(other: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::add_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
+    add_(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
+    addbmm(batch1: Tensor, batch2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
+    addbmm_(batch1: Tensor, batch2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor` */
+    addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { /** @default 1 */ value?: Scalar | undefined }): Tensor;
+    /** `aten::addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)` */
+    addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { /** @default 1 */ value?: Scalar | undefined }): this;
+    /** `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor` */
+    addcmul(tensor1: Tensor, tensor2: Tensor, options?: { /** @default 1 */ value?: Scalar | undefined }): Tensor;
+    /** `aten::addcmul_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)` */
+    addcmul_(tensor1: Tensor, tensor2: Tensor, options?: { /** @default 1 */ value?: Scalar | undefined }): this;
+    /** `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
+    addmm(mat1: Tensor, mat2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor<DType, 2>;
+    /** `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor` Only in libtorch 2.13. */
+    addmm(mat1: Tensor, mat2: Tensor, outDtype: DType, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
+    addmm_(mat1: Tensor, mat2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
+    addmv(mat: Tensor, vec: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
+    addmv_(mat: Tensor, vec: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
+    addr(vec1: Tensor, vec2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::addr_(Tensor(a!) self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
+    addr_(vec1: Tensor, vec2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::adjoint(Tensor(a) self) -> Tensor(a)` */
     adjoint(): Tensor;
-    alias(): Tensor;
+    /** `aten::alias(Tensor(a) self) -> Tensor(a)` */
+    alias(): Tensor<D, R>;
+    /** `aten::alias_copy(Tensor self) -> Tensor` */
     aliasCopy(): Tensor;
+    /** `aten::align_as(Tensor self, Tensor other) -> Tensor` Only in libtorch 1.13. */
     alignAs(other: Tensor): Tensor;
+    /** `aten::align_to(Tensor(a) self, str[] names) -> Tensor(a)` Only in libtorch 1.13. */
     alignTo(names: readonly string[]): Tensor;
+    /** `aten::align_to.ellipsis_idx(Tensor(a) self, str[] order, int ellipsis_idx) -> Tensor(a)` Only in libtorch 1.13. */
     alignTo(order: readonly string[], ellipsisIdx: number): Tensor;
-    all(): Tensor;
-    all(dim: number, options?: { keepdim?: boolean | undefined }): Tensor;
-    all(options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor;
-    allclose(other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined }): boolean;
-    alphaDropout_(p: number, train: boolean): Tensor;
-    amax(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor;
-    amin(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor;
-    aminmax(options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): [min: Tensor, max: Tensor];
+    /** `aten::all(Tensor self) -> Tensor` */
+    all(): Tensor<DType, 0>;
+    /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` Only in libtorch 2.13. */
+    all(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
+    all(dim: number, options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool` */
+    allclose(other: Tensor, options?: { /** @default 0.00001 */ rtol?: number | undefined; /** @default 1e-8 */ atol?: number | undefined; /** @default false */ equalNan?: boolean | undefined }): boolean;
+    /** `aten::alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
+    alphaDropout_(p: number, train: boolean): this;
+    /** `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
+    amax(options?: { /** @default [] */ dim?: number | readonly number[] | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor` */
+    amin(options?: { /** @default [] */ dim?: number | readonly number[] | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)` */
+    aminmax(options?: { /** @default null */ dim?: number | null | undefined; /** @default false */ keepdim?: boolean | undefined }): MinMax;
+    /** `aten::angle(Tensor self) -> Tensor` */
     angle(): Tensor;
-    any(): Tensor;
-    any(dim: number, options?: { keepdim?: boolean | undefined }): Tensor;
-    any(options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor;
+    /** `aten::any(Tensor self) -> Tensor` */
+    any(): Tensor<DType, 0>;
+    /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` Only in libtorch 2.13. */
+    any(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
+    any(dim: number, options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::arccos(Tensor self) -> Tensor` */
     arccos(): Tensor;
-    arccos_(): Tensor;
+    /** `aten::arccos_(Tensor(a!) self) -> Tensor(a!)` */
+    arccos_(): this;
+    /** `aten::arccosh(Tensor self) -> Tensor` */
     arccosh(): Tensor;
-    arccosh_(): Tensor;
+    /** `aten::arccosh_(Tensor(a!) self) -> Tensor(a!)` */
+    arccosh_(): this;
+    /** `aten::arcsin(Tensor self) -> Tensor` */
     arcsin(): Tensor;
-    arcsin_(): Tensor;
+    /** `aten::arcsin_(Tensor(a!) self) -> Tensor(a!)` */
+    arcsin_(): this;
+    /** `aten::arcsinh(Tensor self) -> Tensor` */
     arcsinh(): Tensor;
-    arcsinh_(): Tensor;
-    arctan(): Tensor;
+    /** `aten::arcsinh_(Tensor(a!) self) -> Tensor(a!)` */
+    arcsinh_(): this;
+    /** `aten::arctan(Tensor self) -> Tensor` */
+    arctan(): Tensor<Floating<D>, R>;
+    /** `aten::arctan2(Tensor self, Tensor other) -> Tensor` */
     arctan2(other: Tensor): Tensor;
-    arctan2_(other: Tensor): Tensor;
-    arctan_(): Tensor;
+    /** `aten::arctan2_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    arctan2_(other: Tensor): this;
+    /** `aten::arctan_(Tensor(a!) self) -> Tensor(a!)` */
+    arctan_(): this;
+    /** `aten::arctanh(Tensor self) -> Tensor` */
     arctanh(): Tensor;
-    arctanh_(): Tensor;
-    argmax(options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor;
-    argmin(options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor;
-    argsort(options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor;
-    argsort(stable: boolean, options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor;
+    /** `aten::arctanh_(Tensor(a!) self) -> Tensor(a!)` */
+    arctanh_(): this;
+    /** `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
+    argmax(options?: { /** @default null */ dim?: number | null | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor<'int64'>;
+    /** `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor` */
+    argmin(options?: { /** @default null */ dim?: number | null | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor<'int64'>;
+    /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
+    argsort(options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor<'int64', R>;
+    /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
+    argsort(stable: boolean, options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor<'int64', R>;
+    /** `aten::argwhere(Tensor self) -> Tensor` */
     argwhere(): Tensor;
-    asStrided(size: number | readonly number[], stride: number | readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
-    asStridedCopy(size: number | readonly number[], stride: number | readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
-    asStridedScatter(src: Tensor, size: number | readonly number[], stride: number | readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
-    asStrided_(size: number | readonly number[], stride: number | readonly number[], options?: { storageOffset?: number | null | undefined }): Tensor;
-    asin(): Tensor;
-    asin_(): Tensor;
+    /** `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)` */
+    asStrided(size: number | readonly number[], stride: number | readonly number[], options?: { /** @default null */ storageOffset?: number | null | undefined }): Tensor;
+    /** `aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
+    asStridedCopy(size: number | readonly number[], stride: number | readonly number[], options?: { /** @default null */ storageOffset?: number | null | undefined }): Tensor;
+    /** `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor` */
+    asStridedScatter(src: Tensor, size: number | readonly number[], stride: number | readonly number[], options?: { /** @default null */ storageOffset?: number | null | undefined }): Tensor;
+    /** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
+    asStrided_(size: number | readonly number[], stride: number | readonly number[], options?: { /** @default null */ storageOffset?: number | null | undefined }): Tensor;
+    /** `aten::asin(Tensor self) -> Tensor` */
+    asin(): Tensor<DType, R>;
+    /** `aten::asin_(Tensor(a!) self) -> Tensor(a!)` */
+    asin_(): this;
+    /** `aten::asinh(Tensor self) -> Tensor` */
     asinh(): Tensor;
-    asinh_(): Tensor;
-    atan(): Tensor;
+    /** `aten::asinh_(Tensor(a!) self) -> Tensor(a!)` */
+    asinh_(): this;
+    /** `aten::atan(Tensor self) -> Tensor` */
+    atan(): Tensor<Floating<D>, R>;
+    /** `aten::atan2(Tensor self, Tensor other) -> Tensor` */
     atan2(other: Tensor): Tensor;
-    atan2_(other: Tensor): Tensor;
-    atan_(): Tensor;
+    /** `aten::atan2_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    atan2_(other: Tensor): this;
+    /** `aten::atan_(Tensor(a!) self) -> Tensor(a!)` */
+    atan_(): this;
+    /** `aten::atanh(Tensor self) -> Tensor` */
     atanh(): Tensor;
-    atanh_(): Tensor;
+    /** `aten::atanh_(Tensor(a!) self) -> Tensor(a!)` */
+    atanh_(): this;
+    /** `aten::atleast_1d(Tensor self) -> Tensor` */
     atleast1d(): Tensor;
+    /** `aten::atleast_2d(Tensor self) -> Tensor` */
     atleast2d(): Tensor;
+    /** `aten::atleast_3d(Tensor self) -> Tensor` */
     atleast3d(): Tensor;
-    avgPool1d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined }): Tensor;
-    avgPool2d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined; divisorOverride?: number | null | undefined }): Tensor;
-    avgPool3d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceilMode?: boolean | undefined; countIncludePad?: boolean | undefined; divisorOverride?: number | null | undefined }): Tensor;
-    baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    baddbmm(batch1: Tensor, batch2: Tensor, outDtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    baddbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    bernoulli(options?: { generator?: Generator | null | undefined }): Tensor;
-    bernoulli(p: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
-    bernoulli(p: number, options?: { generator?: Generator | null | undefined }): Tensor;
-    bernoulli_(p: Tensor, options?: { generator?: Generator | null | undefined }): Tensor;
-    bernoulli_(options?: { p?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    binaryCrossEntropy(target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor;
-    binaryCrossEntropyWithLogits(target: Tensor, options?: { weight?: Tensor | null | undefined; posWeight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor;
-    bincount(options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }): Tensor;
+    /** `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor` */
+    avgPool1d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default [0] */ padding?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined; /** @default true */ countIncludePad?: boolean | undefined }): Tensor<DType, R>;
+    /** `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
+    avgPool2d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined; /** @default true */ countIncludePad?: boolean | undefined; /** @default null */ divisorOverride?: number | null | undefined }): Tensor<DType, R>;
+    /** `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor` */
+    avgPool3d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined; /** @default true */ countIncludePad?: boolean | undefined; /** @default null */ divisorOverride?: number | null | undefined }): Tensor<DType, R>;
+    /** `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
+    baddbmm(batch1: Tensor, batch2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor<DType, 3>;
+    /** `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor` Only in libtorch 2.13. */
+    baddbmm(batch1: Tensor, batch2: Tensor, outDtype: DType, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::baddbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
+    baddbmm_(batch1: Tensor, batch2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor` */
+    bernoulli(options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor` */
+    bernoulli(p: Tensor, options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor` */
+    bernoulli(p: number, options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)` */
+    bernoulli_(options?: { /** @default 0.5 */ p?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)` */
+    bernoulli_(p: Tensor, options?: { /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
+    binaryCrossEntropy(target: Tensor, options?: { /** @default null */ weight?: Tensor | null | undefined; /** @default 1 (mean) */ reduction?: number | undefined }): Tensor;
+    /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
+    binaryCrossEntropyWithLogits(target: Tensor, options?: { /** @default null */ weight?: Tensor | null | undefined; /** @default null */ posWeight?: Tensor | null | undefined; /** @default 1 (mean) */ reduction?: number | undefined }): Tensor;
+    /** `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor` */
+    bincount(options?: { /** @default null */ weights?: Tensor | null | undefined; /** @default 0 */ minlength?: number | undefined }): Tensor;
+    /** `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor` */
     bitwiseAnd(other: Tensor): Tensor;
+    /** `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor` */
     bitwiseAnd(other: Scalar): Tensor;
-    bitwiseAnd_(other: Tensor): Tensor;
-    bitwiseAnd_(other: Scalar): Tensor;
+    /** `aten::bitwise_and_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    bitwiseAnd_(other: Tensor): this;
+    /** `aten::bitwise_and_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    bitwiseAnd_(other: Scalar): this;
+    /** `aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor` */
     bitwiseLeftShift(other: Tensor): Tensor;
+    /** `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor` */
     bitwiseLeftShift(other: Scalar): Tensor;
-    bitwiseLeftShift_(other: Tensor): Tensor;
-    bitwiseLeftShift_(other: Scalar): Tensor;
-    bitwiseNot(): Tensor;
-    bitwiseNot_(): Tensor;
+    /** `aten::bitwise_left_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    bitwiseLeftShift_(other: Tensor): this;
+    /** `aten::bitwise_left_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    bitwiseLeftShift_(other: Scalar): this;
+    /** `aten::bitwise_not(Tensor self) -> Tensor` */
+    bitwiseNot(): Tensor<DType, R>;
+    /** `aten::bitwise_not_(Tensor(a!) self) -> Tensor(a!)` */
+    bitwiseNot_(): this;
+    /** `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor` */
     bitwiseOr(other: Tensor): Tensor;
+    /** `aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor` */
     bitwiseOr(other: Scalar): Tensor;
-    bitwiseOr_(other: Tensor): Tensor;
-    bitwiseOr_(other: Scalar): Tensor;
+    /** `aten::bitwise_or_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    bitwiseOr_(other: Tensor): this;
+    /** `aten::bitwise_or_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    bitwiseOr_(other: Scalar): this;
+    /** `aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor` */
     bitwiseRightShift(other: Tensor): Tensor;
+    /** `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor` */
     bitwiseRightShift(other: Scalar): Tensor;
-    bitwiseRightShift_(other: Tensor): Tensor;
-    bitwiseRightShift_(other: Scalar): Tensor;
+    /** `aten::bitwise_right_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    bitwiseRightShift_(other: Tensor): this;
+    /** `aten::bitwise_right_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    bitwiseRightShift_(other: Scalar): this;
+    /** `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor` */
     bitwiseXor(other: Tensor): Tensor;
+    /** `aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor` */
     bitwiseXor(other: Scalar): Tensor;
-    bitwiseXor_(other: Tensor): Tensor;
-    bitwiseXor_(other: Scalar): Tensor;
-    bmm(mat2: Tensor): Tensor;
+    /** `aten::bitwise_xor_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    bitwiseXor_(other: Tensor): this;
+    /** `aten::bitwise_xor_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    bitwiseXor_(other: Scalar): this;
+    /** `aten::bmm(Tensor self, Tensor mat2) -> Tensor` */
+    bmm(mat2: Tensor): Tensor<DType, 3>;
+    /** `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor` Only in libtorch 2.13. */
     bmm(mat2: Tensor, outDtype: DType): Tensor;
-    broadcastTo(size: number | readonly number[]): Tensor;
-    bucketize(boundaries: Tensor, options?: { outInt32?: boolean | undefined; right?: boolean | undefined }): Tensor;
-    cauchy(options?: { median?: number | undefined; sigma?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    cauchy_(options?: { median?: number | undefined; sigma?: number | undefined; generator?: Generator | null | undefined }): Tensor;
+    /** `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
+    broadcastTo<const S extends Size>(size: S): Tensor<D, RankOf<S>>;
+    /** `aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
+    bucketize(boundaries: Tensor, options?: { /** @default false */ outInt32?: boolean | undefined; /** @default false */ right?: boolean | undefined }): Tensor;
+    /** `aten::cauchy(Tensor self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor` */
+    cauchy(options?: { /** @default 0 */ median?: number | undefined; /** @default 1 */ sigma?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)` */
+    cauchy_(options?: { /** @default 0 */ median?: number | undefined; /** @default 1 */ sigma?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::ccol_indices(Tensor(a) self) -> Tensor(a)` */
     ccolIndices(): Tensor;
+    /** `aten::ccol_indices_copy(Tensor self) -> Tensor` */
     ccolIndicesCopy(): Tensor;
-    ceil(): Tensor;
-    ceil_(): Tensor;
-    celu(options?: { alpha?: Scalar | undefined }): Tensor;
-    celu_(options?: { alpha?: Scalar | undefined }): Tensor;
-    chalf(options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::ceil(Tensor self) -> Tensor` */
+    ceil(): Tensor<D, R>;
+    /** `aten::ceil_(Tensor(a!) self) -> Tensor(a!)` */
+    ceil_(): this;
+    /** `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor` */
+    celu(options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor<D, R>;
+    /** `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)` */
+    celu_(options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor` */
+    chalf(options?: { /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor` */
     channelShuffle(groups: number): Tensor;
-    cholesky(options?: { upper?: boolean | undefined }): Tensor;
-    choleskyInverse(options?: { upper?: boolean | undefined }): Tensor;
-    choleskySolve(input2: Tensor, options?: { upper?: boolean | undefined }): Tensor;
-    chunk(chunks: number, options?: { dim?: number | undefined }): Tensor[];
-    clamp(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
-    clamp(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor;
+    /** `aten::cholesky(Tensor self, bool upper=False) -> Tensor` */
+    cholesky(options?: { /** @default false */ upper?: boolean | undefined }): Tensor;
+    /** `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor` */
+    choleskyInverse(options?: { /** @default false */ upper?: boolean | undefined }): Tensor;
+    /** `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor` */
+    choleskySolve(input2: Tensor, options?: { /** @default false */ upper?: boolean | undefined }): Tensor;
+    /** `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]` */
+    chunk(chunks: number, options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
+    clamp(options?: { /** @default null */ min?: Scalar | null | undefined; /** @default null */ max?: Scalar | null | undefined }): Tensor<DType, R>;
+    /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
+    clamp(options?: { /** @default null */ min?: Tensor | null | undefined; /** @default null */ max?: Tensor | null | undefined }): Tensor;
+    /** `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor` */
     clampMax(max: Tensor): Tensor;
-    clampMax(max: Scalar): Tensor;
-    clampMax_(max: Tensor): Tensor;
-    clampMax_(max: Scalar): Tensor;
+    /** `aten::clamp_max(Tensor self, Scalar max) -> Tensor` */
+    clampMax(max: Scalar): Tensor<DType, R>;
+    /** `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)` */
+    clampMax_(max: Tensor): this;
+    /** `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)` */
+    clampMax_(max: Scalar): this;
+    /** `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor` */
     clampMin(min: Tensor): Tensor;
-    clampMin(min: Scalar): Tensor;
-    clampMin_(min: Tensor): Tensor;
-    clampMin_(min: Scalar): Tensor;
-    clamp_(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
-    clamp_(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor;
-    clip(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
-    clip(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor;
-    clip_(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor;
-    clip_(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor;
-    clone(options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::clamp_min(Tensor self, Scalar min) -> Tensor` */
+    clampMin(min: Scalar): Tensor<DType, R>;
+    /** `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)` */
+    clampMin_(min: Tensor): this;
+    /** `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)` */
+    clampMin_(min: Scalar): this;
+    /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
+    clamp_(options?: { /** @default null */ min?: Scalar | null | undefined; /** @default null */ max?: Scalar | null | undefined }): this;
+    /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
+    clamp_(options?: { /** @default null */ min?: Tensor | null | undefined; /** @default null */ max?: Tensor | null | undefined }): this;
+    /** `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor` */
+    clip(options?: { /** @default null */ min?: Scalar | null | undefined; /** @default null */ max?: Scalar | null | undefined }): Tensor<DType, R>;
+    /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
+    clip(options?: { /** @default null */ min?: Tensor | null | undefined; /** @default null */ max?: Tensor | null | undefined }): Tensor;
+    /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
+    clip_(options?: { /** @default null */ min?: Scalar | null | undefined; /** @default null */ max?: Scalar | null | undefined }): this;
+    /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
+    clip_(options?: { /** @default null */ min?: Tensor | null | undefined; /** @default null */ max?: Tensor | null | undefined }): this;
+    /** `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor` */
+    clone(options?: { /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<D, R>;
+    /** `aten::coalesce(Tensor(a) self) -> Tensor(a)` */
     coalesce(): Tensor;
+    /** `aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor` */
     col2im(outputSize: number | readonly number[], kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor;
+    /** `aten::col_indices(Tensor(a) self) -> Tensor(a)` */
     colIndices(): Tensor;
+    /** `aten::col_indices_copy(Tensor self) -> Tensor` */
     colIndicesCopy(): Tensor;
-    combinations(options?: { r?: number | undefined; withReplacement?: boolean | undefined }): Tensor;
+    /** `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor` */
+    combinations(options?: { /** @default 2 */ r?: number | undefined; /** @default false */ withReplacement?: boolean | undefined }): Tensor;
+    /** `aten::conj(Tensor(a) self) -> Tensor(a)` */
     conj(): Tensor;
-    conjPhysical(): Tensor;
-    conjPhysical_(): Tensor;
-    constantPadNd(pad: number | readonly number[], options?: { value?: Scalar | undefined }): Tensor;
-    contiguous(options?: { memoryFormat?: MemoryFormat | undefined }): Tensor;
+    /** `aten::conj_physical(Tensor self) -> Tensor` */
+    conjPhysical(): Tensor<D, R>;
+    /** `aten::conj_physical_(Tensor(a!) self) -> Tensor(a!)` */
+    conjPhysical_(): this;
+    /** `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor` */
+    constantPadNd(pad: number | readonly number[], options?: { /** @default 0 */ value?: Scalar | undefined }): Tensor;
+    /** `aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)` */
+    contiguous(options?: { /** @default 0 */ memoryFormat?: MemoryFormat | undefined }): Tensor<D, R>;
+    /** `aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor` */
     convDepthwise3d(weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[]): Tensor;
-    convTbc(weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }): Tensor;
+    /** `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor` */
+    convTbc(weight: Tensor, bias: Tensor, options?: { /** @default 0 */ pad?: number | undefined }): Tensor;
+    /** `aten::conv_tbc_backward(Tensor self, Tensor input, Tensor weight, Tensor bias, int pad) -> (Tensor, Tensor, Tensor)` */
     convTbcBackward(input: Tensor, weight: Tensor, bias: Tensor, pad: number): [result0: Tensor | null, result1: Tensor | null, result2: Tensor | null];
-    copy(src: Tensor, options?: { nonBlocking?: boolean | undefined }): Tensor;
-    copySparseToSparse(src: Tensor, options?: { nonBlocking?: boolean | undefined }): Tensor;
-    copySparseToSparse_(src: Tensor, options?: { nonBlocking?: boolean | undefined }): Tensor;
-    copy_(src: Tensor, options?: { nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::copy(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
+    copy(src: Tensor, options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::copy_sparse_to_sparse(Tensor self, Tensor src, bool non_blocking=False) -> Tensor` */
+    copySparseToSparse(src: Tensor, options?: { /** @default false */ nonBlocking?: boolean | undefined }): Tensor;
+    /** `aten::copy_sparse_to_sparse_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
+    copySparseToSparse_(src: Tensor, options?: { /** @default false */ nonBlocking?: boolean | undefined }): this;
+    /** `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)` */
+    copy_(src: Tensor, options?: { /** @default false */ nonBlocking?: boolean | undefined }): this;
+    /** `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor` */
     copysign(other: Tensor): Tensor;
+    /** `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor` */
     copysign(other: Scalar): Tensor;
-    copysign_(other: Tensor): Tensor;
-    copysign_(other: Scalar): Tensor;
+    /** `aten::copysign_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    copysign_(other: Tensor): this;
+    /** `aten::copysign_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    copysign_(other: Scalar): this;
+    /** `aten::corrcoef(Tensor self) -> Tensor` */
     corrcoef(): Tensor;
-    cos(): Tensor;
-    cos_(): Tensor;
-    cosh(): Tensor;
-    cosh_(): Tensor;
-    countNonzero(options?: { dim?: number | null | undefined }): Tensor;
+    /** `aten::cos(Tensor self) -> Tensor` */
+    cos(): Tensor<Floating<D>, R>;
+    /** `aten::cos_(Tensor(a!) self) -> Tensor(a!)` */
+    cos_(): this;
+    /** `aten::cosh(Tensor self) -> Tensor` */
+    cosh(): Tensor<DType, R>;
+    /** `aten::cosh_(Tensor(a!) self) -> Tensor(a!)` */
+    cosh_(): this;
+    /** `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor` */
+    countNonzero(options?: { /** @default null */ dim?: number | null | undefined }): Tensor<'int64'>;
+    /** `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor` */
     countNonzero(dim: number | readonly number[]): Tensor;
-    cov(options?: { correction?: number | undefined; fweights?: Tensor | null | undefined; aweights?: Tensor | null | undefined }): Tensor;
-    cross(other: Tensor, options?: { dim?: number | null | undefined }): Tensor;
-    crossEntropyLoss(target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignoreIndex?: number | undefined; labelSmoothing?: number | undefined }): Tensor;
+    /** `aten::cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor` */
+    cov(options?: { /** @default 1 */ correction?: number | undefined; /** @default null */ fweights?: Tensor | null | undefined; /** @default null */ aweights?: Tensor | null | undefined }): Tensor;
+    /** `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor` */
+    cross(other: Tensor, options?: { /** @default null */ dim?: number | null | undefined }): Tensor;
+    /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
+    crossEntropyLoss(target: Tensor, options?: { /** @default null */ weight?: Tensor | null | undefined; /** @default 1 (mean) */ reduction?: number | undefined; /** @default -100 */ ignoreIndex?: number | undefined; /** @default 0 */ labelSmoothing?: number | undefined }): Tensor;
+    /** `aten::crow_indices(Tensor(a) self) -> Tensor(a)` */
     crowIndices(): Tensor;
+    /** `aten::crow_indices_copy(Tensor self) -> Tensor` */
     crowIndicesCopy(): Tensor;
+    /** `aten::cudnn_convolution(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor` */
     cudnnConvolution(weight: Tensor, padding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean): Tensor;
+    /** `aten::cudnn_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
     cudnnConvolutionAddRelu(weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], groups: number): Tensor;
+    /** `aten::cudnn_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
     cudnnConvolutionRelu(weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], groups: number): Tensor;
+    /** `aten::cudnn_convolution_transpose(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor` */
     cudnnConvolutionTranspose(weight: Tensor, padding: number | readonly number[], outputPadding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allowTf32: boolean): Tensor;
+    /** `aten::cudnn_grid_sampler(Tensor self, Tensor grid) -> Tensor output` */
     cudnnGridSampler(grid: Tensor): Tensor;
-    cudnnGridSamplerBackward(grid: Tensor, gradOutput: Tensor): [gradSelf: Tensor | null, gradGrid: Tensor | null];
+    /** `aten::cudnn_grid_sampler_backward(Tensor self, Tensor grid, Tensor grad_output) -> (Tensor grad_self, Tensor grad_grid)` */
+    cudnnGridSamplerBackward(grid: Tensor, gradOutput: Tensor): GradSelfGradGrid<Tensor | null, Tensor | null>;
+    /** `aten::cudnn_is_acceptable(Tensor self) -> bool` */
     cudnnIsAcceptable(): boolean;
-    cummax(dim: number): [values: Tensor, indices: Tensor];
-    cummin(dim: number): [values: Tensor, indices: Tensor];
-    cumprod(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
-    cumprod_(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
-    cumsum(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
-    cumsum_(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
+    /** `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)` */
+    cummax(dim: number): ValuesIndices<Tensor<D, R>, Tensor<'int64', R>>;
+    /** `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)` */
+    cummin(dim: number): ValuesIndices<Tensor<D, R>, Tensor<'int64', R>>;
+    /** `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor` */
+    cumprod(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor<DType, R>;
+    /** `aten::cumprod_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)` */
+    cumprod_(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): this;
+    /** `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor` */
+    cumsum(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor<DType, R>;
+    /** `aten::cumsum_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)` */
+    cumsum_(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): this;
+    /** `aten::deg2rad(Tensor self) -> Tensor` */
     deg2rad(): Tensor;
-    deg2rad_(): Tensor;
+    /** `aten::deg2rad_(Tensor(a!) self) -> Tensor(a!)` */
+    deg2rad_(): this;
+    /** `aten::dense_dim(Tensor self) -> int` */
     denseDim(): number;
+    /** `aten::dequantize.self(Tensor self) -> Tensor` */
     dequantize(): Tensor;
+    /** `aten::det(Tensor self) -> Tensor` */
     det(): Tensor;
-    detach(): Tensor;
+    /** `aten::detach(Tensor(a) self) -> Tensor(a)` */
+    detach(): Tensor<D, R>;
+    /** `aten::detach_copy(Tensor self) -> Tensor` */
     detachCopy(): Tensor;
-    detach_(): Tensor;
-    diag(options?: { diagonal?: number | undefined }): Tensor;
-    diagEmbed(options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
-    diagflat(options?: { offset?: number | undefined }): Tensor;
-    diagonal(options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
-    diagonalCopy(options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
-    diagonalScatter(src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor;
-    diff(options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor;
-    digamma(): Tensor;
-    digamma_(): Tensor;
+    /** `aten::detach_(Tensor(a!) self) -> Tensor(a!)` */
+    detach_(): this;
+    /** `aten::diag(Tensor self, int diagonal=0) -> Tensor` */
+    diag(options?: { /** @default 0 */ diagonal?: number | undefined }): Tensor;
+    /** `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor` */
+    diagEmbed(options?: { /** @default 0 */ offset?: number | undefined; /** @default -2 */ dim1?: number | undefined; /** @default -1 */ dim2?: number | undefined }): Tensor;
+    /** `aten::diagflat(Tensor self, int offset=0) -> Tensor` */
+    diagflat(options?: { /** @default 0 */ offset?: number | undefined }): Tensor;
+    /** `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)` */
+    diagonal(options?: { /** @default 0 */ offset?: number | undefined; /** @default 0 */ dim1?: number | undefined; /** @default 1 */ dim2?: number | undefined }): Tensor;
+    /** `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
+    diagonalCopy(options?: { /** @default 0 */ offset?: number | undefined; /** @default 0 */ dim1?: number | undefined; /** @default 1 */ dim2?: number | undefined }): Tensor;
+    /** `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor` */
+    diagonalScatter(src: Tensor, options?: { /** @default 0 */ offset?: number | undefined; /** @default 0 */ dim1?: number | undefined; /** @default 1 */ dim2?: number | undefined }): Tensor;
+    /** `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor` */
+    diff(options?: { /** @default 1 */ n?: number | undefined; /** @default -1 */ dim?: number | undefined; /** @default null */ prepend?: Tensor | null | undefined; /** @default null */ append?: Tensor | null | undefined }): Tensor;
+    /** `aten::digamma(Tensor self) -> Tensor` */
+    digamma(): Tensor<Floating<D>, R>;
+    /** `aten::digamma_(Tensor(a!) self) -> Tensor(a!)` */
+    digamma_(): this;
+    /** `aten::dim(Tensor self) -> int` Only in libtorch 2.13. */
     dim(): number;
-    dist(other: Tensor, options?: { p?: Scalar | undefined }): Tensor;
-    div(other: Tensor): Tensor;
+    /** `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor` */
+    dist(other: Tensor, options?: { /** @default 2 */ p?: Scalar | undefined }): Tensor;
+    /** `aten::div.Tensor(Tensor self, Tensor other) -> Tensor` */
+    div<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Floating<Together<D, D2>>, BroadcastRank<R, R2>>;
+    /** `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor` */
     div(other: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
-    div(other: Scalar): Tensor;
+    /** `aten::div.Scalar(Tensor self, Scalar other) -> Tensor` */
+    div(other: Scalar): Tensor<WithNumber<D>, R>;
+    /** `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor` */
     div(other: Scalar, options?: { roundingMode?: string | null | undefined }): Tensor;
-    div_(other: Tensor): Tensor;
-    div_(other: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
-    div_(other: Scalar): Tensor;
-    div_(other: Scalar, options?: { roundingMode?: string | null | undefined }): Tensor;
-    divide(other: Tensor): Tensor;
+    /** `aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    div_(other: Tensor): this;
+    /** `aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)` */
+    div_(other: Tensor, options?: { roundingMode?: string | null | undefined }): this;
+    /** `aten::div_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    div_(other: Scalar): this;
+    /** `aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)` */
+    div_(other: Scalar, options?: { roundingMode?: string | null | undefined }): this;
+    /** `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor` */
+    divide<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Floating<Together<D, D2>>, BroadcastRank<R, R2>>;
+    /** `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor` */
     divide(other: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
-    divide(other: Scalar): Tensor;
+    /** `aten::divide.Scalar(Tensor self, Scalar other) -> Tensor` */
+    divide(other: Scalar): Tensor<WithNumber<D>, R>;
+    /** `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor` */
     divide(other: Scalar, options?: { roundingMode?: string | null | undefined }): Tensor;
-    divide_(other: Tensor): Tensor;
-    divide_(other: Tensor, options?: { roundingMode?: string | null | undefined }): Tensor;
-    divide_(other: Scalar): Tensor;
-    divide_(other: Scalar, options?: { roundingMode?: string | null | undefined }): Tensor;
-    dot(tensor: Tensor): Tensor;
-    dropout_(p: number, train: boolean): Tensor;
+    /** `aten::divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    divide_(other: Tensor): this;
+    /** `aten::divide_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)` */
+    divide_(other: Tensor, options?: { roundingMode?: string | null | undefined }): this;
+    /** `aten::divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    divide_(other: Scalar): this;
+    /** `aten::divide_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)` */
+    divide_(other: Scalar, options?: { roundingMode?: string | null | undefined }): this;
+    /** `aten::dot(Tensor self, Tensor tensor) -> Tensor` */
+    dot(tensor: Tensor): Tensor<DType, 0>;
+    /** `aten::dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
+    dropout_(p: number, train: boolean): this;
+    /** `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
     dsplit(sections: number): Tensor[];
+    /** `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
     dsplit(indices: number | readonly number[]): Tensor[];
-    elu(options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; inputScale?: Scalar | undefined }): Tensor;
-    elu_(options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; inputScale?: Scalar | undefined }): Tensor;
+    /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
+    elu(options?: { /** @default 1 */ alpha?: Scalar | undefined; /** @default 1 */ scale?: Scalar | undefined; /** @default 1 */ inputScale?: Scalar | undefined }): Tensor<D, R>;
+    /** `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)` */
+    elu_(options?: { /** @default 1 */ alpha?: Scalar | undefined; /** @default 1 */ scale?: Scalar | undefined; /** @default 1 */ inputScale?: Scalar | undefined }): this;
+    /** `aten::embedding_renorm(Tensor self, Tensor indices, float max_norm, float norm_type) -> Tensor` */
     embeddingRenorm(indices: Tensor, maxNorm: number, normType: number): Tensor;
-    embeddingRenorm_(indices: Tensor, maxNorm: number, normType: number): Tensor;
-    emptyLike(options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    eq(other: Tensor): Tensor;
-    eq(other: Scalar): Tensor;
-    eq_(other: Tensor): Tensor;
-    eq_(other: Scalar): Tensor;
+    /** `aten::embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)` */
+    embeddingRenorm_(indices: Tensor, maxNorm: number, normType: number): this;
+    /** `aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+    emptyLike<E extends DType = D>(options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor` */
+    eq<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor` */
+    eq(other: Scalar): Tensor<'bool', R>;
+    /** `aten::eq_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    eq_(other: Tensor): this;
+    /** `aten::eq_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    eq_(other: Scalar): this;
+    /** `aten::equal(Tensor self, Tensor other) -> bool` */
     equal(other: Tensor): boolean;
-    erf(): Tensor;
-    erf_(): Tensor;
-    erfc(): Tensor;
-    erfc_(): Tensor;
+    /** `aten::erf(Tensor self) -> Tensor` */
+    erf(): Tensor<Floating<D>, R>;
+    /** `aten::erf_(Tensor(a!) self) -> Tensor(a!)` */
+    erf_(): this;
+    /** `aten::erfc(Tensor self) -> Tensor` */
+    erfc(): Tensor<Floating<D>, R>;
+    /** `aten::erfc_(Tensor(a!) self) -> Tensor(a!)` */
+    erfc_(): this;
+    /** `aten::erfinv(Tensor self) -> Tensor` */
     erfinv(): Tensor;
-    erfinv_(): Tensor;
-    exp(): Tensor;
-    exp2(): Tensor;
-    exp2_(): Tensor;
-    exp_(): Tensor;
-    expand(size: number | readonly number[], options?: { implicit?: boolean | undefined }): Tensor;
+    /** `aten::erfinv_(Tensor(a!) self) -> Tensor(a!)` */
+    erfinv_(): this;
+    /** `aten::exp(Tensor self) -> Tensor` */
+    exp(): Tensor<DType, R>;
+    /** `aten::exp2(Tensor self) -> Tensor` */
+    exp2(): Tensor<DType, R>;
+    /** `aten::exp2_(Tensor(a!) self) -> Tensor(a!)` */
+    exp2_(): this;
+    /** `aten::exp_(Tensor(a!) self) -> Tensor(a!)` */
+    exp_(): this;
+    /** `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)` */
+    expand<const S extends Size>(size: S, options?: { /** @default false */ implicit?: boolean | undefined }): Tensor<D, RankOf<S>>;
+    /** `aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)` */
     expandAs(other: Tensor): Tensor;
-    expandCopy(size: number | readonly number[], options?: { implicit?: boolean | undefined }): Tensor;
-    expm1(): Tensor;
-    expm1_(): Tensor;
-    exponential(options?: { lambd?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    exponential_(options?: { lambd?: number | undefined; generator?: Generator | null | undefined }): Tensor;
+    /** `aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor` */
+    expandCopy(size: number | readonly number[], options?: { /** @default false */ implicit?: boolean | undefined }): Tensor;
+    /** `aten::expm1(Tensor self) -> Tensor` */
+    expm1(): Tensor<DType, R>;
+    /** `aten::expm1_(Tensor(a!) self) -> Tensor(a!)` */
+    expm1_(): this;
+    /** `aten::exponential(Tensor self, float lambd=1., *, Generator? generator=None) -> Tensor` */
+    exponential(options?: { /** @default 1 */ lambd?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)` */
+    exponential_(options?: { /** @default 1 */ lambd?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> Tensor` */
     fakeQuantizePerChannelAffine(scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number): Tensor;
-    fakeQuantizePerChannelAffineCachemask(scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number): [output: Tensor, mask: Tensor];
+    /** `aten::fake_quantize_per_channel_affine_cachemask(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> (Tensor output, Tensor mask)` */
+    fakeQuantizePerChannelAffineCachemask(scale: Tensor, zeroPoint: Tensor, axis: number, quantMin: number, quantMax: number): OutputMask;
+    /** `aten::fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max) -> Tensor` */
     fakeQuantizePerTensorAffine(scale: Tensor, zeroPoint: Tensor, quantMin: number, quantMax: number): Tensor;
+    /** `aten::fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> Tensor` */
     fakeQuantizePerTensorAffine(scale: number, zeroPoint: number, quantMin: number, quantMax: number): Tensor;
-    fakeQuantizePerTensorAffineCachemask(scale: number, zeroPoint: number, quantMin: number, quantMax: number): [output: Tensor, mask: Tensor];
-    featureAlphaDropout_(p: number, train: boolean): Tensor;
-    featureDropout_(p: number, train: boolean): Tensor;
-    fftFft(options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
-    fftFft2(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
-    fftFftn(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
-    fftFftshift(options?: { dim?: number | readonly number[] | null | undefined }): Tensor;
-    fftHfft(options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
-    fftHfft2(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
-    fftHfftn(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
-    fftIfft(options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
-    fftIfft2(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
-    fftIfftn(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
-    fftIfftshift(options?: { dim?: number | readonly number[] | null | undefined }): Tensor;
-    fftIhfft(options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
-    fftIhfft2(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
-    fftIhfftn(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
-    fftIrfft(options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
-    fftIrfft2(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
-    fftIrfftn(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
-    fftRfft(options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor;
-    fftRfft2(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor;
-    fftRfftn(options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor;
+    /** `aten::fake_quantize_per_tensor_affine_cachemask(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> (Tensor output, Tensor mask)` */
+    fakeQuantizePerTensorAffineCachemask(scale: number, zeroPoint: number, quantMin: number, quantMax: number): OutputMask;
+    /** `aten::feature_alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
+    featureAlphaDropout_(p: number, train: boolean): this;
+    /** `aten::feature_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
+    featureDropout_(p: number, train: boolean): this;
+    /** `aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
+    fftFft(options?: { /** @default null */ n?: number | null | undefined; /** @default -1 */ dim?: number | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
+    fftFft2(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default [-2, -1] */ dim?: number | readonly number[] | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
+    fftFftn(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor` */
+    fftFftshift(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined }): Tensor;
+    /** `aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
+    fftHfft(options?: { /** @default null */ n?: number | null | undefined; /** @default -1 */ dim?: number | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
+    fftHfft2(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default [-2, -1] */ dim?: number | readonly number[] | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
+    fftHfftn(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
+    fftIfft(options?: { /** @default null */ n?: number | null | undefined; /** @default -1 */ dim?: number | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
+    fftIfft2(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default [-2, -1] */ dim?: number | readonly number[] | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
+    fftIfftn(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor` */
+    fftIfftshift(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined }): Tensor;
+    /** `aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
+    fftIhfft(options?: { /** @default null */ n?: number | null | undefined; /** @default -1 */ dim?: number | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
+    fftIhfft2(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default [-2, -1] */ dim?: number | readonly number[] | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
+    fftIhfftn(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
+    fftIrfft(options?: { /** @default null */ n?: number | null | undefined; /** @default -1 */ dim?: number | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
+    fftIrfft2(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default [-2, -1] */ dim?: number | readonly number[] | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
+    fftIrfftn(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor` */
+    fftRfft(options?: { /** @default null */ n?: number | null | undefined; /** @default -1 */ dim?: number | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor` */
+    fftRfft2(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default [-2, -1] */ dim?: number | readonly number[] | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor` */
+    fftRfftn(options?: { /** @default null */ s?: number | readonly number[] | null | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ norm?: string | null | undefined }): Tensor;
+    /** `aten::fill.Tensor(Tensor self, Tensor value) -> Tensor` */
     fill(value: Tensor): Tensor;
+    /** `aten::fill.Scalar(Tensor self, Scalar value) -> Tensor` */
     fill(value: Scalar): Tensor;
-    fillDiagonal_(fillValue: Scalar, options?: { wrap?: boolean | undefined }): Tensor;
-    fill_(value: Tensor): Tensor;
-    fill_(value: Scalar): Tensor;
-    fix(): Tensor;
-    fix_(): Tensor;
+    /** `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)` */
+    fillDiagonal_(fillValue: Scalar, options?: { /** @default false */ wrap?: boolean | undefined }): this;
+    /** `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)` */
+    fill_(value: Tensor): this;
+    /** `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)` */
+    fill_(value: Scalar): this;
+    /** `aten::fix(Tensor self) -> Tensor` */
+    fix(): Tensor<D, R>;
+    /** `aten::fix_(Tensor(a!) self) -> Tensor(a!)` */
+    fix_(): this;
+    /** `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)` */
+    flatten(options?: { /** @default 0 */ startDim?: number | undefined; /** @default -1 */ endDim?: number | undefined }): Tensor<D>;
+    /** `aten::flatten.named_out_dim(Tensor(a) self, int start_dim, int end_dim, str out_dim) -> Tensor(a)` Only in libtorch 1.13. */
     flatten(startDim: number, endDim: number, outDim: string): Tensor;
-    flatten(options?: { startDim?: number | undefined; endDim?: number | undefined }): Tensor;
-    flip(dims: number | readonly number[]): Tensor;
-    fliplr(): Tensor;
-    flipud(): Tensor;
+    /** `aten::flip(Tensor self, int[] dims) -> Tensor` */
+    flip(dims: number | readonly number[]): Tensor<D, R>;
+    /** `aten::fliplr(Tensor self) -> Tensor` */
+    fliplr(): Tensor<D, R>;
+    /** `aten::flipud(Tensor self) -> Tensor` */
+    flipud(): Tensor<D, R>;
+    /** `aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor` */
     floatPower(exponent: Tensor): Tensor;
+    /** `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
     floatPower(exponent: Scalar): Tensor;
-    floatPower_(exponent: Tensor): Tensor;
-    floatPower_(exponent: Scalar): Tensor;
-    floor(): Tensor;
+    /** `aten::float_power_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)` */
+    floatPower_(exponent: Tensor): this;
+    /** `aten::float_power_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)` */
+    floatPower_(exponent: Scalar): this;
+    /** `aten::floor(Tensor self) -> Tensor` */
+    floor(): Tensor<D, R>;
+    /** `aten::floor_divide(Tensor self, Tensor other) -> Tensor` */
     floorDivide(other: Tensor): Tensor;
+    /** `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor` */
     floorDivide(other: Scalar): Tensor;
-    floorDivide_(other: Tensor): Tensor;
-    floorDivide_(other: Scalar): Tensor;
-    floor_(): Tensor;
-    fmax(other: Tensor): Tensor;
-    fmin(other: Tensor): Tensor;
+    /** `aten::floor_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    floorDivide_(other: Tensor): this;
+    /** `aten::floor_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    floorDivide_(other: Scalar): this;
+    /** `aten::floor_(Tensor(a!) self) -> Tensor(a!)` */
+    floor_(): this;
+    /** `aten::fmax(Tensor self, Tensor other) -> Tensor` */
+    fmax<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::fmin(Tensor self, Tensor other) -> Tensor` */
+    fmin<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor` */
     fmod(other: Tensor): Tensor;
+    /** `aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor` */
     fmod(other: Scalar): Tensor;
-    fmod_(other: Tensor): Tensor;
-    fmod_(other: Scalar): Tensor;
-    frac(): Tensor;
-    frac_(): Tensor;
+    /** `aten::fmod_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    fmod_(other: Tensor): this;
+    /** `aten::fmod_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    fmod_(other: Scalar): this;
+    /** `aten::frac(Tensor self) -> Tensor` */
+    frac(): Tensor<DType, R>;
+    /** `aten::frac_(Tensor(a!) self) -> Tensor(a!)` */
+    frac_(): this;
+    /** `aten::fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)` */
     fractionalMaxPool2d(kernelSize: number | readonly number[], outputSize: number | readonly number[], randomSamples: Tensor): [result0: Tensor, result1: Tensor];
+    /** `aten::fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)` */
     fractionalMaxPool3d(kernelSize: number | readonly number[], outputSize: number | readonly number[], randomSamples: Tensor): [result0: Tensor, result1: Tensor];
-    frexp(): [mantissa: Tensor, exponent: Tensor];
+    /** `aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)` */
+    frexp(): MantissaExponent;
+    /** `aten::frobenius_norm(Tensor self) -> Tensor` Only in libtorch 1.13. */
     frobeniusNorm(): Tensor;
-    frobeniusNorm(dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-    fullLike(fillValue: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    fusedMovingAvgObsFakeQuant(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { perRowFakeQuant?: boolean | undefined; symmetricQuant?: boolean | undefined }): Tensor;
-    gather(dim: number, index: Tensor, options?: { sparseGrad?: boolean | undefined }): Tensor;
+    /** `aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
+    frobeniusNorm(dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+    fullLike<E extends DType = D>(fillValue: Scalar, options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
+    fusedMovingAvgObsFakeQuant(observerOn: Tensor, fakeQuantOn: Tensor, runningMin: Tensor, runningMax: Tensor, scale: Tensor, zeroPoint: Tensor, averagingConst: number, quantMin: number, quantMax: number, chAxis: number, options?: { /** @default false */ perRowFakeQuant?: boolean | undefined; /** @default false */ symmetricQuant?: boolean | undefined }): Tensor;
+    /** `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor` */
+    gather(dim: number, index: Tensor, options?: { /** @default false */ sparseGrad?: boolean | undefined }): Tensor<D>;
+    /** `aten::gcd(Tensor self, Tensor other) -> Tensor` */
     gcd(other: Tensor): Tensor;
-    gcd_(other: Tensor): Tensor;
-    ge(other: Tensor): Tensor;
-    ge(other: Scalar): Tensor;
-    ge_(other: Tensor): Tensor;
-    ge_(other: Scalar): Tensor;
-    gelu(options?: { approximate?: string | undefined }): Tensor;
-    gelu_(options?: { approximate?: string | undefined }): Tensor;
-    geometric(p: number, options?: { generator?: Generator | null | undefined }): Tensor;
-    geometric_(p: number, options?: { generator?: Generator | null | undefined }): Tensor;
-    geqrf(): [a: Tensor, tau: Tensor];
-    ger(vec2: Tensor): Tensor;
+    /** `aten::gcd_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    gcd_(other: Tensor): this;
+    /** `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor` */
+    ge<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor` */
+    ge(other: Scalar): Tensor<'bool', R>;
+    /** `aten::ge_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    ge_(other: Tensor): this;
+    /** `aten::ge_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    ge_(other: Scalar): this;
+    /** `aten::gelu(Tensor self, *, str approximate="none") -> Tensor` */
+    gelu(options?: { /** @default 'none' */ approximate?: string | undefined }): Tensor<D, R>;
+    /** `aten::gelu_(Tensor(a!) self, *, str approximate="none") -> Tensor(a!)` */
+    gelu_(options?: { /** @default 'none' */ approximate?: string | undefined }): this;
+    /** `aten::geometric(Tensor self, float p, *, Generator? generator=None) -> Tensor` */
+    geometric(p: number, options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::geometric_(Tensor(a!) self, float p, *, Generator? generator=None) -> Tensor(a!)` */
+    geometric_(p: number, options?: { /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::geqrf(Tensor self) -> (Tensor a, Tensor tau)` */
+    geqrf(): ATau;
+    /** `aten::ger(Tensor self, Tensor vec2) -> Tensor` */
+    ger(vec2: Tensor): Tensor<DType, 2>;
+    /** `aten::get_device(Tensor self) -> int` Only in libtorch 2.13. */
     getDevice(): number;
-    glu(options?: { dim?: number | undefined }): Tensor;
-    gradient(spacing: readonly Tensor[], dim: number | readonly number[], options?: { edgeOrder?: number | undefined }): Tensor[];
-    gradient(spacing: readonly Tensor[], options?: { dim?: number | null | undefined; edgeOrder?: number | undefined }): Tensor[];
-    gradient(dim: number | readonly number[], options?: { edgeOrder?: number | undefined }): Tensor[];
-    gradient(spacing: readonly Scalar[], dim: number | readonly number[], options?: { edgeOrder?: number | undefined }): Tensor[];
-    gradient(spacing: readonly Scalar[], options?: { dim?: number | null | undefined; edgeOrder?: number | undefined }): Tensor[];
-    gradient(spacing: Scalar, dim: number | readonly number[], options?: { edgeOrder?: number | undefined }): Tensor[];
-    gradient(options?: { spacing?: Scalar | null | undefined; dim?: number | null | undefined; edgeOrder?: number | undefined }): Tensor[];
-    greater(other: Tensor): Tensor;
-    greater(other: Scalar): Tensor;
-    greaterEqual(other: Tensor): Tensor;
-    greaterEqual(other: Scalar): Tensor;
-    greaterEqual_(other: Tensor): Tensor;
-    greaterEqual_(other: Scalar): Tensor;
-    greater_(other: Tensor): Tensor;
-    greater_(other: Scalar): Tensor;
-    gt(other: Tensor): Tensor;
-    gt(other: Scalar): Tensor;
-    gt_(other: Tensor): Tensor;
-    gt_(other: Scalar): Tensor;
-    hardshrink(options?: { lambd?: Scalar | undefined }): Tensor;
-    hardsigmoid(): Tensor;
-    hardsigmoid_(): Tensor;
-    hardswish(): Tensor;
-    hardswish_(): Tensor;
-    hardtanh(options?: { minVal?: Scalar | undefined; maxVal?: Scalar | undefined }): Tensor;
-    hardtanh_(options?: { minVal?: Scalar | undefined; maxVal?: Scalar | undefined }): Tensor;
-    hashTensor(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }): Tensor;
+    /** `aten::glu(Tensor self, int dim=-1) -> Tensor` */
+    glu(options?: { /** @default -1 */ dim?: number | undefined }): Tensor;
+    /** `aten::gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]` */
+    gradient(options?: { /** @default null */ spacing?: Scalar | null | undefined; /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
+    gradient(spacing: readonly Tensor[], options?: { /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
+    gradient(spacing: readonly Tensor[], dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]` */
+    gradient(dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
+    gradient(spacing: readonly Scalar[], options?: { /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
+    gradient(spacing: readonly Scalar[], dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]` */
+    gradient(spacing: Scalar, dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor` */
+    greater<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::greater.Scalar(Tensor self, Scalar other) -> Tensor` */
+    greater(other: Scalar): Tensor<'bool', R>;
+    /** `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
+    greaterEqual<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::greater_equal.Scalar(Tensor self, Scalar other) -> Tensor` */
+    greaterEqual(other: Scalar): Tensor<'bool', R>;
+    /** `aten::greater_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    greaterEqual_(other: Tensor): this;
+    /** `aten::greater_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    greaterEqual_(other: Scalar): this;
+    /** `aten::greater_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    greater_(other: Tensor): this;
+    /** `aten::greater_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    greater_(other: Scalar): this;
+    /** `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor` */
+    gt<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor` */
+    gt(other: Scalar): Tensor<'bool', R>;
+    /** `aten::gt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    gt_(other: Tensor): this;
+    /** `aten::gt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    gt_(other: Scalar): this;
+    /** `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
+    hardshrink(options?: { /** @default 0.5 */ lambd?: Scalar | undefined }): Tensor<D, R>;
+    /** `aten::hardsigmoid(Tensor self) -> Tensor` */
+    hardsigmoid(): Tensor<D, R>;
+    /** `aten::hardsigmoid_(Tensor(a!) self) -> Tensor(a!)` */
+    hardsigmoid_(): this;
+    /** `aten::hardswish(Tensor self) -> Tensor` */
+    hardswish(): Tensor<D, R>;
+    /** `aten::hardswish_(Tensor(a!) self) -> Tensor(a!)` */
+    hardswish_(): this;
+    /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
+    hardtanh(options?: { /** @default -1 */ minVal?: Scalar | undefined; /** @default 1 */ maxVal?: Scalar | undefined }): Tensor<D, R>;
+    /** `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)` */
+    hardtanh_(options?: { /** @default -1 */ minVal?: Scalar | undefined; /** @default 1 */ maxVal?: Scalar | undefined }): this;
+    /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` Only in libtorch 2.13. */
+    hashTensor(options?: { /** @default [] */ dim?: number | readonly number[] | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default 0 */ mode?: number | undefined }): Tensor;
+    /** `aten::heaviside(Tensor self, Tensor values) -> Tensor` */
     heaviside(values: Tensor): Tensor;
-    heaviside_(values: Tensor): Tensor;
-    hingeEmbeddingLoss(target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor;
-    histc(options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }): Tensor;
-    histogram(bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor];
-    histogram(options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor];
-    histogramdd(bins: readonly Tensor[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
-    histogramdd(bins: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
-    histogramdd(bins: number | readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): [hist: Tensor, binEdges: Tensor[]];
+    /** `aten::heaviside_(Tensor(a!) self, Tensor values) -> Tensor(a!)` */
+    heaviside_(values: Tensor): this;
+    /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
+    hingeEmbeddingLoss(target: Tensor, options?: { /** @default 1 */ margin?: number | undefined; /** @default 1 (mean) */ reduction?: number | undefined }): Tensor;
+    /** `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor` */
+    histc(options?: { /** @default 100 */ bins?: number | undefined; /** @default 0 */ min?: Scalar | undefined; /** @default 0 */ max?: Scalar | undefined }): Tensor;
+    /** `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
+    histogram(options?: { /** @default 100 */ bins?: number | undefined; /** @default null */ range?: readonly number[] | null | undefined; /** @default null */ weight?: Tensor | null | undefined; /** @default false */ density?: boolean | undefined }): HistBinEdges;
+    /** `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
+    histogram(bins: Tensor, options?: { /** @default null */ weight?: Tensor | null | undefined; /** @default false */ density?: boolean | undefined }): HistBinEdges;
+    /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
+    histogramdd(bins: readonly Tensor[], options?: { /** @default null */ range?: readonly number[] | null | undefined; /** @default null */ weight?: Tensor | null | undefined; /** @default false */ density?: boolean | undefined }): HistBinEdges<Tensor, Tensor[]>;
+    /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
+    histogramdd(bins: number, options?: { /** @default null */ range?: readonly number[] | null | undefined; /** @default null */ weight?: Tensor | null | undefined; /** @default false */ density?: boolean | undefined }): HistBinEdges<Tensor, Tensor[]>;
+    /** `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
+    histogramdd(bins: number | readonly number[], options?: { /** @default null */ range?: readonly number[] | null | undefined; /** @default null */ weight?: Tensor | null | undefined; /** @default false */ density?: boolean | undefined }): HistBinEdges<Tensor, Tensor[]>;
+    /** `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
     hsplit(sections: number): Tensor[];
+    /** `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
     hsplit(indices: number | readonly number[]): Tensor[];
-    huberLoss(target: Tensor, options?: { reduction?: number | undefined; delta?: number | undefined }): Tensor;
+    /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
+    huberLoss(target: Tensor, options?: { /** @default 1 (mean) */ reduction?: number | undefined; /** @default 1 */ delta?: number | undefined }): Tensor;
+    /** `aten::hypot(Tensor self, Tensor other) -> Tensor` */
     hypot(other: Tensor): Tensor;
-    hypot_(other: Tensor): Tensor;
+    /** `aten::hypot_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    hypot_(other: Tensor): this;
+    /** `aten::i0(Tensor self) -> Tensor` */
     i0(): Tensor;
-    i0_(): Tensor;
+    /** `aten::i0_(Tensor(a!) self) -> Tensor(a!)` */
+    i0_(): this;
+    /** `aten::igamma(Tensor self, Tensor other) -> Tensor` */
     igamma(other: Tensor): Tensor;
-    igamma_(other: Tensor): Tensor;
+    /** `aten::igamma_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    igamma_(other: Tensor): this;
+    /** `aten::igammac(Tensor self, Tensor other) -> Tensor` */
     igammac(other: Tensor): Tensor;
-    igammac_(other: Tensor): Tensor;
+    /** `aten::igammac_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    igammac_(other: Tensor): this;
+    /** `aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor` */
     im2col(kernelSize: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor;
+    /** `aten::imag(Tensor(a) self) -> Tensor(a)` */
     imag(): Tensor;
+    /** `aten::index.Tensor(Tensor self, Tensor?[] indices) -> Tensor` */
     index(indices: readonly (Tensor | null)[]): Tensor;
-    indexAdd(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    indexAdd_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    indexCopy(dim: number, index: Tensor, source: Tensor): Tensor;
-    indexCopy_(dim: number, index: Tensor, source: Tensor): Tensor;
+    /** `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor` */
+    indexAdd(dim: number, index: Tensor, source: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)` */
+    indexAdd_(dim: number, index: Tensor, source: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor` */
+    indexCopy(dim: number, index: Tensor, source: Tensor): Tensor<D, R>;
+    /** `aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)` */
+    indexCopy_(dim: number, index: Tensor, source: Tensor): this;
+    /** `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor` */
     indexFill(dim: number, index: Tensor, value: Tensor): Tensor;
-    indexFill(dim: number, index: Tensor, value: Scalar): Tensor;
-    indexFill_(dim: number, index: Tensor, value: Tensor): Tensor;
-    indexFill_(dim: number, index: Tensor, value: Scalar): Tensor;
-    indexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor;
-    indexPut_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor;
-    indexReduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean | undefined }): Tensor;
-    indexReduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { includeSelf?: boolean | undefined }): Tensor;
-    indexSelect(dim: number, index: Tensor): Tensor;
+    /** `aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
+    indexFill(dim: number, index: Tensor, value: Scalar): Tensor<D, R>;
+    /** `aten::index_fill_.int_Tensor(Tensor(a!) self, int dim, Tensor index, Tensor value) -> Tensor(a!)` */
+    indexFill_(dim: number, index: Tensor, value: Tensor): this;
+    /** `aten::index_fill_.int_Scalar(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)` */
+    indexFill_(dim: number, index: Tensor, value: Scalar): this;
+    /** `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor` */
+    indexPut(indices: readonly (Tensor | null)[], values: Tensor, options?: { /** @default false */ accumulate?: boolean | undefined }): Tensor;
+    /** `aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)` */
+    indexPut_(indices: readonly (Tensor | null)[], values: Tensor, options?: { /** @default false */ accumulate?: boolean | undefined }): this;
+    /** `aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor` */
+    indexReduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { /** @default true */ includeSelf?: boolean | undefined }): Tensor;
+    /** `aten::index_reduce_(Tensor(a!) self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor(a!)` */
+    indexReduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { /** @default true */ includeSelf?: boolean | undefined }): this;
+    /** `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor` */
+    indexSelect(dim: number, index: Tensor): Tensor<D, R>;
+    /** `aten::indices(Tensor(a) self) -> Tensor(a)` */
     indices(): Tensor;
+    /** `aten::indices_copy(Tensor self) -> Tensor` */
     indicesCopy(): Tensor;
+    /** `aten::inner(Tensor self, Tensor other) -> Tensor` */
     inner(other: Tensor): Tensor;
+    /** `aten::int_repr(Tensor self) -> Tensor` */
     intRepr(): Tensor;
+    /** `aten::inverse(Tensor self) -> Tensor` */
     inverse(): Tensor;
+    /** `aten::is_coalesced(Tensor self) -> bool` */
     isCoalesced(): boolean;
+    /** `aten::is_complex(Tensor self) -> bool` */
     isComplex(): boolean;
+    /** `aten::is_conj(Tensor self) -> bool` */
     isConj(): boolean;
+    /** `aten::is_contiguous(Tensor self) -> bool` Only in libtorch 2.13. */
     isContiguous(): boolean;
+    /** `aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool` Only in libtorch 2.13. */
     isContiguous(memoryFormat: MemoryFormat): boolean;
+    /** `aten::is_distributed(Tensor self) -> bool` */
     isDistributed(): boolean;
+    /** `aten::is_floating_point(Tensor self) -> bool` */
     isFloatingPoint(): boolean;
+    /** `aten::is_inference(Tensor self) -> bool` */
     isInference(): boolean;
+    /** `aten::is_neg(Tensor self) -> bool` */
     isNeg(): boolean;
+    /** `aten::is_nonzero(Tensor self) -> bool` */
     isNonzero(): boolean;
-    isPinned(options?: { device?: Device | null | undefined }): boolean;
+    /** `aten::is_pinned(Tensor self, Device? device=None) -> bool` */
+    isPinned(options?: { /** @default null */ device?: Device | null | undefined }): boolean;
+    /** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
     isSameSize(other: Tensor): boolean;
+    /** `aten::is_set_to(Tensor self, Tensor tensor) -> bool` */
     isSetTo(tensor: Tensor): boolean;
+    /** `aten::is_signed(Tensor self) -> bool` */
     isSigned(): boolean;
-    isclose(other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equalNan?: boolean | undefined }): Tensor;
-    isfinite(): Tensor;
-    isinf(): Tensor;
-    isnan(): Tensor;
-    isneginf(): Tensor;
-    isposinf(): Tensor;
-    isreal(): Tensor;
-    istft(nFft: number, options?: { hopLength?: number | null | undefined; winLength?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; returnComplex?: boolean | undefined }): Tensor;
-    klDiv(target: Tensor, options?: { reduction?: number | undefined; logTarget?: boolean | undefined }): Tensor;
+    /** `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor` */
+    isclose<R2 extends number>(other: Tensor<DType, R2>, options?: { /** @default 0.00001 */ rtol?: number | undefined; /** @default 1e-8 */ atol?: number | undefined; /** @default false */ equalNan?: boolean | undefined }): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::isfinite(Tensor self) -> Tensor` */
+    isfinite(): Tensor<'bool', R>;
+    /** `aten::isinf(Tensor self) -> Tensor` */
+    isinf(): Tensor<'bool', R>;
+    /** `aten::isnan(Tensor self) -> Tensor` */
+    isnan(): Tensor<'bool', R>;
+    /** `aten::isneginf(Tensor self) -> Tensor` */
+    isneginf(): Tensor<'bool', R>;
+    /** `aten::isposinf(Tensor self) -> Tensor` */
+    isposinf(): Tensor<'bool', R>;
+    /** `aten::isreal(Tensor self) -> Tensor` */
+    isreal(): Tensor<'bool', R>;
+    /** `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor` */
+    istft(nFft: number, options?: { /** @default null */ hopLength?: number | null | undefined; /** @default null */ winLength?: number | null | undefined; /** @default null */ window?: Tensor | null | undefined; /** @default true */ center?: boolean | undefined; /** @default false */ normalized?: boolean | undefined; /** @default null */ onesided?: boolean | null | undefined; /** @default null */ length?: number | null | undefined; /** @default false */ returnComplex?: boolean | undefined }): Tensor;
+    /** `aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor` */
+    klDiv(target: Tensor, options?: { /** @default 1 (mean) */ reduction?: number | undefined; /** @default false */ logTarget?: boolean | undefined }): Tensor;
+    /** `aten::kron(Tensor self, Tensor other) -> Tensor` */
     kron(other: Tensor): Tensor;
-    kthvalue(k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-    l1Loss(target: Tensor, options?: { reduction?: number | undefined }): Tensor;
+    /** `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
+    kthvalue(k: number, options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ keepdim?: boolean | undefined }): ValuesIndices<Tensor<D>, Tensor<'int64'>>;
+    /** `aten::l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
+    l1Loss(target: Tensor, options?: { /** @default 1 (mean) */ reduction?: number | undefined }): Tensor;
+    /** `aten::lcm(Tensor self, Tensor other) -> Tensor` */
     lcm(other: Tensor): Tensor;
-    lcm_(other: Tensor): Tensor;
+    /** `aten::lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    lcm_(other: Tensor): this;
+    /** `aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor` */
     ldexp(other: Tensor): Tensor;
-    ldexp_(other: Tensor): Tensor;
-    le(other: Tensor): Tensor;
-    le(other: Scalar): Tensor;
-    le_(other: Tensor): Tensor;
-    le_(other: Scalar): Tensor;
-    leakyRelu(options?: { negativeSlope?: Scalar | undefined }): Tensor;
-    leakyRelu_(options?: { negativeSlope?: Scalar | undefined }): Tensor;
+    /** `aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    ldexp_(other: Tensor): this;
+    /** `aten::le.Tensor(Tensor self, Tensor other) -> Tensor` */
+    le<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::le.Scalar(Tensor self, Scalar other) -> Tensor` */
+    le(other: Scalar): Tensor<'bool', R>;
+    /** `aten::le_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    le_(other: Tensor): this;
+    /** `aten::le_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    le_(other: Scalar): this;
+    /** `aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor` */
+    leakyRelu(options?: { /** @default 0.01 */ negativeSlope?: Scalar | undefined }): Tensor<D, R>;
+    /** `aten::leaky_relu_(Tensor(a!) self, Scalar negative_slope=0.01) -> Tensor(a!)` */
+    leakyRelu_(options?: { /** @default 0.01 */ negativeSlope?: Scalar | undefined }): this;
+    /** `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor` */
     lerp(end: Tensor, weight: Tensor): Tensor;
+    /** `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor` */
     lerp(end: Tensor, weight: Scalar): Tensor;
-    lerp_(end: Tensor, weight: Tensor): Tensor;
-    lerp_(end: Tensor, weight: Scalar): Tensor;
-    less(other: Tensor): Tensor;
-    less(other: Scalar): Tensor;
-    lessEqual(other: Tensor): Tensor;
-    lessEqual(other: Scalar): Tensor;
-    lessEqual_(other: Tensor): Tensor;
-    lessEqual_(other: Scalar): Tensor;
-    less_(other: Tensor): Tensor;
-    less_(other: Scalar): Tensor;
-    lgamma(): Tensor;
-    lgamma_(): Tensor;
+    /** `aten::lerp_.Tensor(Tensor(a!) self, Tensor end, Tensor weight) -> Tensor(a!)` */
+    lerp_(end: Tensor, weight: Tensor): this;
+    /** `aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)` */
+    lerp_(end: Tensor, weight: Scalar): this;
+    /** `aten::less.Tensor(Tensor self, Tensor other) -> Tensor` */
+    less<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::less.Scalar(Tensor self, Scalar other) -> Tensor` */
+    less(other: Scalar): Tensor<'bool', R>;
+    /** `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
+    lessEqual<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::less_equal.Scalar(Tensor self, Scalar other) -> Tensor` */
+    lessEqual(other: Scalar): Tensor<'bool', R>;
+    /** `aten::less_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    lessEqual_(other: Tensor): this;
+    /** `aten::less_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    lessEqual_(other: Scalar): this;
+    /** `aten::less_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    less_(other: Tensor): this;
+    /** `aten::less_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    less_(other: Scalar): this;
+    /** `aten::lgamma(Tensor self) -> Tensor` */
+    lgamma(): Tensor<Floating<D>, R>;
+    /** `aten::lgamma_(Tensor(a!) self) -> Tensor(a!)` */
+    lgamma_(): this;
+    /** `aten::lift(Tensor self) -> Tensor` */
     lift(): Tensor;
+    /** `aten::lift_fresh(Tensor(a) self) -> Tensor(a)` */
     liftFresh(): Tensor;
+    /** `aten::lift_fresh_copy(Tensor self) -> Tensor` */
     liftFreshCopy(): Tensor;
-    linalgCholesky(options?: { upper?: boolean | undefined }): Tensor;
-    linalgCholeskyEx(options?: { upper?: boolean | undefined; checkErrors?: boolean | undefined }): [L: Tensor, info: Tensor];
-    linalgCond(options?: { p?: Scalar | null | undefined }): Tensor;
+    /** `aten::linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor` */
+    linalgCholesky(options?: { /** @default false */ upper?: boolean | undefined }): Tensor;
+    /** `aten::linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)` */
+    linalgCholeskyEx(options?: { /** @default false */ upper?: boolean | undefined; /** @default false */ checkErrors?: boolean | undefined }): LInfo;
+    /** `aten::linalg_cond(Tensor self, Scalar? p=None) -> Tensor` */
+    linalgCond(options?: { /** @default null */ p?: Scalar | null | undefined }): Tensor;
+    /** `aten::linalg_cond.p_str(Tensor self, str p) -> Tensor` */
     linalgCond(p: string): Tensor;
-    linalgCross(other: Tensor, options?: { dim?: number | undefined }): Tensor;
-    linalgEig(): [eigenvalues: Tensor, eigenvectors: Tensor];
-    linalgEigh(options?: { UPLO?: string | undefined }): [eigenvalues: Tensor, eigenvectors: Tensor];
+    /** `aten::linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor` */
+    linalgCross(other: Tensor, options?: { /** @default -1 */ dim?: number | undefined }): Tensor;
+    /** `aten::linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors)` */
+    linalgEig(): EigenvaluesEigenvectors;
+    /** `aten::linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)` */
+    linalgEigh(options?: { /** @default 'L' */ UPLO?: string | undefined }): EigenvaluesEigenvectors;
+    /** `aten::linalg_eigvals(Tensor self) -> Tensor` */
     linalgEigvals(): Tensor;
-    linalgEigvalsh(options?: { UPLO?: string | undefined }): Tensor;
-    linalgLdlFactor(options?: { hermitian?: boolean | undefined }): [LD: Tensor, pivots: Tensor];
-    linalgLdlFactorEx(options?: { hermitian?: boolean | undefined; checkErrors?: boolean | undefined }): [LD: Tensor, pivots: Tensor, info: Tensor];
-    linalgLstsq(b: Tensor, options?: { rcond?: number | null | undefined; driver?: string | null | undefined }): [solution: Tensor, residuals: Tensor, rank: Tensor, singularValues: Tensor];
+    /** `aten::linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor` */
+    linalgEigvalsh(options?: { /** @default 'L' */ UPLO?: string | undefined }): Tensor;
+    /** `aten::linalg_ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)` */
+    linalgLdlFactor(options?: { /** @default false */ hermitian?: boolean | undefined }): LDPivots;
+    /** `aten::linalg_ldl_factor_ex(Tensor self, *, bool hermitian=False, bool check_errors=False) -> (Tensor LD, Tensor pivots, Tensor info)` */
+    linalgLdlFactorEx(options?: { /** @default false */ hermitian?: boolean | undefined; /** @default false */ checkErrors?: boolean | undefined }): LDPivotsInfo;
+    /** `aten::linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values)` */
+    linalgLstsq(b: Tensor, options?: { /** @default null */ rcond?: number | null | undefined; /** @default null */ driver?: string | null | undefined }): SolutionResidualsRankSingularValues;
+    /** `aten::linalg_matmul(Tensor self, Tensor other) -> Tensor` */
     linalgMatmul(other: Tensor): Tensor;
+    /** `aten::linalg_matrix_exp(Tensor self) -> Tensor` */
     linalgMatrixExp(): Tensor;
-    linalgMatrixNorm(ord: Scalar, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
-    linalgMatrixNorm(options?: { ord?: string | undefined; dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
+    /** `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    linalgMatrixNorm(options?: { /** @default 'fro' */ ord?: string | undefined; /** @default [-2, -1] */ dim?: number | readonly number[] | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    linalgMatrixNorm(ord: Scalar, options?: { /** @default [-2, -1] */ dim?: number | readonly number[] | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::linalg_matrix_power(Tensor self, int n) -> Tensor` */
     linalgMatrixPower(n: number): Tensor;
-    linalgMatrixRank(options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }): Tensor;
-    linalgMatrixRank(tol: number, options?: { hermitian?: boolean | undefined }): Tensor;
-    linalgNorm(options?: { ord?: Scalar | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
-    linalgNorm(ord: string, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
-    linalgPinv(rcond: Tensor, options?: { hermitian?: boolean | undefined }): Tensor;
-    linalgPinv(options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }): Tensor;
-    linalgPinv(options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined }): Tensor;
-    linalgPinv(rcond: number, options?: { hermitian?: boolean | undefined }): Tensor;
-    linalgPowsum(options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
-    linalgSolveTriangular(B: Tensor, upper: boolean, options?: { left?: boolean | undefined; unitriangular?: boolean | undefined }): Tensor;
-    linalgTensorinv(options?: { ind?: number | undefined }): Tensor;
-    linalgTensorsolve(other: Tensor, options?: { dims?: number | readonly number[] | null | undefined }): Tensor;
-    linalgVectorNorm(options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
+    /** `aten::linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor` */
+    linalgMatrixRank(options?: { /** @default null */ atol?: number | null | undefined; /** @default null */ rtol?: number | null | undefined; /** @default false */ hermitian?: boolean | undefined }): Tensor;
+    /** `aten::linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor` */
+    linalgMatrixRank(tol: number, options?: { /** @default false */ hermitian?: boolean | undefined }): Tensor;
+    /** `aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    linalgNorm(options?: { /** @default null */ ord?: Scalar | null | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    linalgNorm(ord: string, options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor` */
+    linalgPinv(options?: { /** @default null */ atol?: number | null | undefined; /** @default null */ rtol?: number | null | undefined; /** @default false */ hermitian?: boolean | undefined }): Tensor;
+    /** `aten::linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor` */
+    linalgPinv(options?: { /** @default null */ atol?: Tensor | null | undefined; /** @default null */ rtol?: Tensor | null | undefined; /** @default false */ hermitian?: boolean | undefined }): Tensor;
+    /** `aten::linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor` */
+    linalgPinv(rcond: Tensor, options?: { /** @default false */ hermitian?: boolean | undefined }): Tensor;
+    /** `aten::linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor` */
+    linalgPinv(rcond: number, options?: { /** @default false */ hermitian?: boolean | undefined }): Tensor;
+    /** `aten::linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` Only in libtorch 2.13. */
+    linalgPowsum(options?: { /** @default 2 */ ord?: Scalar | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor` */
+    linalgSolveTriangular(B: Tensor, upper: boolean, options?: { /** @default true */ left?: boolean | undefined; /** @default false */ unitriangular?: boolean | undefined }): Tensor;
+    /** `aten::linalg_tensorinv(Tensor self, int ind=2) -> Tensor` */
+    linalgTensorinv(options?: { /** @default 2 */ ind?: number | undefined }): Tensor;
+    /** `aten::linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor` */
+    linalgTensorsolve(other: Tensor, options?: { /** @default null */ dims?: number | readonly number[] | null | undefined }): Tensor;
+    /** `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    linalgVectorNorm(options?: { /** @default 2 */ ord?: Scalar | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::linear_backward(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask) -> (Tensor, Tensor, Tensor)` */
     linearBackward(gradOutput: Tensor, weight: Tensor, outputMask: boolean | readonly boolean[]): [result0: Tensor | null, result1: Tensor | null, result2: Tensor | null];
-    log(): Tensor;
-    log10(): Tensor;
-    log10_(): Tensor;
-    log1p(): Tensor;
-    log1p_(): Tensor;
-    log2(): Tensor;
-    log2_(): Tensor;
-    logNormal(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    logNormal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    logSigmoid(): Tensor;
-    logSigmoidForward(): [output: Tensor, buffer: Tensor];
-    logSoftmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
-    log_(): Tensor;
+    /** `aten::log(Tensor self) -> Tensor` */
+    log(): Tensor<DType, R>;
+    /** `aten::log10(Tensor self) -> Tensor` */
+    log10(): Tensor<DType, R>;
+    /** `aten::log10_(Tensor(a!) self) -> Tensor(a!)` */
+    log10_(): this;
+    /** `aten::log1p(Tensor self) -> Tensor` */
+    log1p(): Tensor<DType, R>;
+    /** `aten::log1p_(Tensor(a!) self) -> Tensor(a!)` */
+    log1p_(): this;
+    /** `aten::log2(Tensor self) -> Tensor` */
+    log2(): Tensor<DType, R>;
+    /** `aten::log2_(Tensor(a!) self) -> Tensor(a!)` */
+    log2_(): this;
+    /** `aten::log_normal(Tensor self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor` */
+    logNormal(options?: { /** @default 1 */ mean?: number | undefined; /** @default 2 */ std?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)` */
+    logNormal_(options?: { /** @default 1 */ mean?: number | undefined; /** @default 2 */ std?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::log_sigmoid(Tensor self) -> Tensor` */
+    logSigmoid(): Tensor<D, R>;
+    /** `aten::log_sigmoid_forward(Tensor self) -> (Tensor output, Tensor buffer)` */
+    logSigmoidForward(): OutputBuffer;
+    /** `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
+    logSoftmax(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor<DType, R>;
+    /** `aten::log_(Tensor(a!) self) -> Tensor(a!)` */
+    log_(): this;
+    /** `aten::logaddexp(Tensor self, Tensor other) -> Tensor` */
     logaddexp(other: Tensor): Tensor;
+    /** `aten::logaddexp2(Tensor self, Tensor other) -> Tensor` */
     logaddexp2(other: Tensor): Tensor;
-    logcumsumexp(dim: number): Tensor;
+    /** `aten::logcumsumexp(Tensor self, int dim) -> Tensor` */
+    logcumsumexp(dim: number): Tensor<DType, R>;
+    /** `aten::logdet(Tensor self) -> Tensor` */
     logdet(): Tensor;
-    logicalAnd(other: Tensor): Tensor;
-    logicalAnd_(other: Tensor): Tensor;
-    logicalNot(): Tensor;
-    logicalNot_(): Tensor;
-    logicalOr(other: Tensor): Tensor;
-    logicalOr_(other: Tensor): Tensor;
-    logicalXor(other: Tensor): Tensor;
-    logicalXor_(other: Tensor): Tensor;
-    logit(options?: { eps?: number | null | undefined }): Tensor;
-    logit_(options?: { eps?: number | null | undefined }): Tensor;
-    logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-    lt(other: Tensor): Tensor;
-    lt(other: Scalar): Tensor;
-    lt_(other: Tensor): Tensor;
-    lt_(other: Scalar): Tensor;
+    /** `aten::logical_and(Tensor self, Tensor other) -> Tensor` */
+    logicalAnd<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::logical_and_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    logicalAnd_(other: Tensor): this;
+    /** `aten::logical_not(Tensor self) -> Tensor` */
+    logicalNot(): Tensor<'bool', R>;
+    /** `aten::logical_not_(Tensor(a!) self) -> Tensor(a!)` */
+    logicalNot_(): this;
+    /** `aten::logical_or(Tensor self, Tensor other) -> Tensor` */
+    logicalOr<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::logical_or_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    logicalOr_(other: Tensor): this;
+    /** `aten::logical_xor(Tensor self, Tensor other) -> Tensor` */
+    logicalXor<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::logical_xor_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    logicalXor_(other: Tensor): this;
+    /** `aten::logit(Tensor self, float? eps=None) -> Tensor` */
+    logit(options?: { /** @default null */ eps?: number | null | undefined }): Tensor;
+    /** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
+    logit_(options?: { /** @default null */ eps?: number | null | undefined }): this;
+    /** `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
+    logsumexp(dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor` */
+    lt<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor` */
+    lt(other: Scalar): Tensor<'bool', R>;
+    /** `aten::lt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    lt_(other: Tensor): this;
+    /** `aten::lt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    lt_(other: Scalar): this;
+    /** `aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor` */
     luSolve(LUData: Tensor, LUPivots: Tensor): Tensor;
+    /** `aten::mH(Tensor(a) self) -> Tensor(a)` */
     mH(): Tensor;
+    /** `aten::mT(Tensor(a) self) -> Tensor(a)` */
     mT(): Tensor;
+    /** `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor` */
     maskedFill(mask: Tensor, value: Tensor): Tensor;
-    maskedFill(mask: Tensor, value: Scalar): Tensor;
-    maskedFill_(mask: Tensor, value: Tensor): Tensor;
-    maskedFill_(mask: Tensor, value: Scalar): Tensor;
+    /** `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor` */
+    maskedFill(mask: Tensor, value: Scalar): Tensor<D>;
+    /** `aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)` */
+    maskedFill_(mask: Tensor, value: Tensor): this;
+    /** `aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)` */
+    maskedFill_(mask: Tensor, value: Scalar): this;
+    /** `aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor` */
     maskedScatter(mask: Tensor, source: Tensor): Tensor;
-    maskedScatter_(mask: Tensor, source: Tensor): Tensor;
-    maskedSelect(mask: Tensor): Tensor;
+    /** `aten::masked_scatter_(Tensor(a!) self, Tensor mask, Tensor source) -> Tensor(a!)` */
+    maskedScatter_(mask: Tensor, source: Tensor): this;
+    /** `aten::masked_select(Tensor self, Tensor mask) -> Tensor` */
+    maskedSelect(mask: Tensor): Tensor<D, 1>;
+    /** `aten::matmul(Tensor self, Tensor other) -> Tensor` */
     matmul(other: Tensor): Tensor;
+    /** `aten::matrix_exp(Tensor self) -> Tensor` */
     matrixExp(): Tensor;
+    /** `aten::matrix_exp_backward(Tensor self, Tensor grad) -> Tensor` */
     matrixExpBackward(grad: Tensor): Tensor;
+    /** `aten::matrix_H(Tensor(a) self) -> Tensor(a)` */
     matrixH(): Tensor;
+    /** `aten::matrix_power(Tensor self, int n) -> Tensor` */
     matrixPower(n: number): Tensor;
-    max(): Tensor;
-    max(other: Tensor): Tensor;
-    max(dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-    maxPool1d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
-    maxPool1dWithIndices(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    maxPool2d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
-    maxPool2dWithIndices(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    maxPool3d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
-    maxPool3dWithIndices(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::max(Tensor self) -> Tensor` */
+    max(): Tensor<D, 0>;
+    /** `aten::max.other(Tensor self, Tensor other) -> Tensor` */
+    max<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
+    max(dim: number, options?: { /** @default false */ keepdim?: boolean | undefined }): ValuesIndices<Tensor<D>, Tensor<'int64'>>;
+    /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
+    maxPool1d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default [0] */ padding?: number | readonly number[] | undefined; /** @default [1] */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor<DType, R>;
+    /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
+    maxPool1dWithIndices(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default [0] */ padding?: number | readonly number[] | undefined; /** @default [1] */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
+    maxPool2d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor<DType, R>;
+    /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
+    maxPool2dWithIndices(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
+    maxPool3d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor<DType, R>;
+    /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
+    maxPool3dWithIndices(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor` */
     maxUnpool2d(indices: Tensor, outputSize: number | readonly number[]): Tensor;
+    /** `aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor` */
     maxUnpool3d(indices: Tensor, outputSize: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[]): Tensor;
-    maximum(other: Tensor): Tensor;
-    mean(options?: { dtype?: DType | null | undefined }): Tensor;
-    mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
-    median(): Tensor;
-    median(dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-    min(): Tensor;
-    min(other: Tensor): Tensor;
-    min(dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-    minimum(other: Tensor): Tensor;
+    /** `aten::maximum(Tensor self, Tensor other) -> Tensor` */
+    maximum<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor` */
+    mean(options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor<DType, 0>;
+    /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    mean(dim: number | readonly number[] | null, options?: { /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::median(Tensor self) -> Tensor` */
+    median(): Tensor<D, 0>;
+    /** `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
+    median(dim: number, options?: { /** @default false */ keepdim?: boolean | undefined }): ValuesIndices<Tensor<D>, Tensor<'int64'>>;
+    /** `aten::min(Tensor self) -> Tensor` */
+    min(): Tensor<D, 0>;
+    /** `aten::min.other(Tensor self, Tensor other) -> Tensor` */
+    min<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
+    min(dim: number, options?: { /** @default false */ keepdim?: boolean | undefined }): ValuesIndices<Tensor<D>, Tensor<'int64'>>;
+    /** `aten::minimum(Tensor self, Tensor other) -> Tensor` */
+    minimum<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::miopen_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor` */
     miopenConvolution(weight: Tensor, bias: Tensor | null, padding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
+    /** `aten::miopen_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
     miopenConvolutionAddRelu(weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], groups: number): Tensor;
+    /** `aten::miopen_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
     miopenConvolutionRelu(weight: Tensor, bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], groups: number): Tensor;
+    /** `aten::miopen_convolution_transpose(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor` */
     miopenConvolutionTranspose(weight: Tensor, bias: Tensor | null, padding: number | readonly number[], outputPadding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
+    /** `aten::miopen_depthwise_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor` */
     miopenDepthwiseConvolution(weight: Tensor, bias: Tensor | null, padding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor;
-    mish(): Tensor;
-    mish_(): Tensor;
+    /** `aten::mish(Tensor self) -> Tensor` */
+    mish(): Tensor<D, R>;
+    /** `aten::mish_(Tensor(a!) self) -> Tensor(a!)` */
+    mish_(): this;
+    /** `aten::mkldnn_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor` */
     mkldnnAdaptiveAvgPool2d(outputSize: number | readonly number[]): Tensor;
+    /** `aten::mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor` */
     mkldnnConvolution(weight: Tensor, bias: Tensor | null, padding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number): Tensor;
-    mkldnnLinear(weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor;
+    /** `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor` */
+    mkldnnLinear(weight: Tensor, options?: { /** @default null */ bias?: Tensor | null | undefined }): Tensor;
+    /** `aten::mkldnn_linear_backward(Tensor self, Tensor grad_output, Tensor weight, bool[3] output_mask) -> (Tensor, Tensor, Tensor)` */
     mkldnnLinearBackward(gradOutput: Tensor, weight: Tensor, outputMask: boolean | readonly boolean[]): [result0: Tensor | null, result1: Tensor | null, result2: Tensor | null];
-    mkldnnMaxPool2d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
-    mkldnnMaxPool3d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
-    mkldnnReorderConv2dWeight(options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; inputSize?: number | readonly number[] | null | undefined }): Tensor;
-    mkldnnReorderConv3dWeight(options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; inputSize?: number | readonly number[] | null | undefined }): Tensor;
-    mm(mat2: Tensor): Tensor;
+    /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
+    mkldnnMaxPool2d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor;
+    /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
+    mkldnnMaxPool3d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor;
+    /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` `inputSize` is not in libtorch 1.13. */
+    mkldnnReorderConv2dWeight(options?: { /** @default [0, 0] */ padding?: number | readonly number[] | undefined; /** @default [1, 1] */ stride?: number | readonly number[] | undefined; /** @default [1, 1] */ dilation?: number | readonly number[] | undefined; /** @default 1 */ groups?: number | undefined; /** @default null */ inputSize?: number | readonly number[] | null | undefined }): Tensor;
+    /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` `inputSize` is not in libtorch 1.13. */
+    mkldnnReorderConv3dWeight(options?: { /** @default [0, 0, 0] */ padding?: number | readonly number[] | undefined; /** @default [1, 1, 1] */ stride?: number | readonly number[] | undefined; /** @default [1, 1, 1] */ dilation?: number | readonly number[] | undefined; /** @default 1 */ groups?: number | undefined; /** @default null */ inputSize?: number | readonly number[] | null | undefined }): Tensor;
+    /** `aten::mm(Tensor self, Tensor mat2) -> Tensor` */
+    mm(mat2: Tensor): Tensor<DType, 2>;
+    /** `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor` Only in libtorch 2.13. */
     mm(mat2: Tensor, outDtype: DType): Tensor;
-    mode(options?: { dim?: number | undefined; keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-    moveaxis(source: number, destination: number): Tensor;
+    /** `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)` */
+    mode(options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ keepdim?: boolean | undefined }): ValuesIndices<Tensor<D>, Tensor<'int64'>>;
+    /** `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)` */
+    moveaxis(source: number, destination: number): Tensor<D, R>;
+    /** `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)` */
     moveaxis(source: number | readonly number[], destination: number | readonly number[]): Tensor;
-    movedim(source: number, destination: number): Tensor;
-    movedim(source: number | readonly number[], destination: number | readonly number[]): Tensor;
+    /** `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)` */
+    movedim(source: number, destination: number): Tensor<D, R>;
+    /** `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)` */
+    movedim(source: number | readonly number[], destination: number | readonly number[]): Tensor<D, R>;
+    /** `aten::mps_convolution_backward(Tensor self, Tensor grad_output, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool[3] output_mask) -> (Tensor, Tensor, Tensor)` */
     mpsConvolutionBackward(gradOutput: Tensor, weight: Tensor, padding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number, outputMask: boolean | readonly boolean[]): [result0: Tensor | null, result1: Tensor | null, result2: Tensor | null];
+    /** `aten::mps_convolution_transpose_backward(Tensor self, Tensor grad_output, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool[2] output_mask) -> (Tensor, Tensor)` */
     mpsConvolutionTransposeBackward(gradOutput: Tensor, weight: Tensor, padding: number | readonly number[], outputPadding: number | readonly number[], stride: number | readonly number[], dilation: number | readonly number[], groups: number, outputMask: boolean | readonly boolean[]): [result0: Tensor | null, result1: Tensor | null];
-    mseLoss(target: Tensor, options?: { reduction?: number | undefined }): Tensor;
+    /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
+    mseLoss(target: Tensor, options?: { /** @default 1 (mean) */ reduction?: number | undefined }): Tensor;
+    /** `aten::msort(Tensor self) -> Tensor` */
     msort(): Tensor;
-    mul(other: Tensor): Tensor;
-    mul(other: Scalar): Tensor;
-    mul_(other: Tensor): Tensor;
-    mul_(other: Scalar): Tensor;
-    multiMarginLoss(target: Tensor, options?: { p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor;
-    multilabelMarginLoss(target: Tensor, options?: { reduction?: number | undefined }): Tensor;
-    multilabelMarginLossForward(target: Tensor, reduction: number): [output: Tensor, isTarget: Tensor];
-    multinomial(numSamples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
-    multiply(other: Tensor): Tensor;
-    multiply(other: Scalar): Tensor;
-    multiply_(other: Tensor): Tensor;
-    multiply_(other: Scalar): Tensor;
-    mv(vec: Tensor): Tensor;
+    /** `aten::mul.Tensor(Tensor self, Tensor other) -> Tensor` */
+    mul<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::mul.Scalar(Tensor self, Scalar other) -> Tensor` */
+    mul(other: Scalar): Tensor<WithNumber<D>, R>;
+    /** `aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    mul_(other: Tensor): this;
+    /** `aten::mul_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    mul_(other: Scalar): this;
+    /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
+    multiMarginLoss(target: Tensor, options?: { /** @default 1 */ p?: Scalar | undefined; /** @default 1 */ margin?: Scalar | undefined; /** @default null */ weight?: Tensor | null | undefined; /** @default 1 (mean) */ reduction?: number | undefined }): Tensor;
+    /** `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
+    multilabelMarginLoss(target: Tensor, options?: { /** @default 1 (mean) */ reduction?: number | undefined }): Tensor;
+    /** `aten::multilabel_margin_loss_forward(Tensor self, Tensor target, int reduction) -> (Tensor output, Tensor is_target)` */
+    multilabelMarginLossForward(target: Tensor, reduction: number): OutputIsTarget;
+    /** `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor` */
+    multinomial(numSamples: number, options?: { /** @default false */ replacement?: boolean | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor<'int64', R>;
+    /** `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor` */
+    multiply<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor` */
+    multiply(other: Scalar): Tensor<WithNumber<D>, R>;
+    /** `aten::multiply_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    multiply_(other: Tensor): this;
+    /** `aten::multiply_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    multiply_(other: Scalar): this;
+    /** `aten::mv(Tensor self, Tensor vec) -> Tensor` */
+    mv(vec: Tensor): Tensor<DType, 1>;
+    /** `aten::mvlgamma(Tensor self, int p) -> Tensor` */
     mvlgamma(p: number): Tensor;
-    mvlgamma_(p: number): Tensor;
-    nanToNum(options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor;
-    nanToNum_(options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor;
-    nanmean(options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
-    nanmedian(): Tensor;
-    nanmedian(dim: number, options?: { keepdim?: boolean | undefined }): [values: Tensor, indices: Tensor];
-    nanquantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-    nanquantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-    nansum(options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
+    /** `aten::mvlgamma_(Tensor(a!) self, int p) -> Tensor(a!)` */
+    mvlgamma_(p: number): this;
+    /** `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor` */
+    nanToNum(options?: { /** @default null */ nan?: number | null | undefined; /** @default null */ posinf?: number | null | undefined; /** @default null */ neginf?: number | null | undefined }): Tensor<DType, R>;
+    /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
+    nanToNum_(options?: { /** @default null */ nan?: number | null | undefined; /** @default null */ posinf?: number | null | undefined; /** @default null */ neginf?: number | null | undefined }): this;
+    /** `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    nanmean(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::nanmedian(Tensor self) -> Tensor` */
+    nanmedian(): Tensor<D, 0>;
+    /** `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
+    nanmedian(dim: number, options?: { /** @default false */ keepdim?: boolean | undefined }): ValuesIndices<Tensor<D>, Tensor<'int64'>>;
+    /** `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
+    nanquantile(q: Tensor, options?: { /** @default null */ dim?: number | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default 'linear' */ interpolation?: string | undefined }): Tensor;
+    /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
+    nanquantile(q: number, options?: { /** @default null */ dim?: number | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default 'linear' */ interpolation?: string | undefined }): Tensor;
+    /** `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    nansum(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)` */
     narrow(dim: number, start: Tensor, length: number): Tensor;
-    narrow(dim: number, start: number, length: number): Tensor;
+    /** `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)` */
+    narrow(dim: number, start: number, length: number): Tensor<D, R>;
+    /** `aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor` */
     narrowCopy(dim: number, start: number, length: number): Tensor;
+    /** `aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor` */
     nativeChannelShuffle(groups: number): Tensor;
-    nativeNorm(options?: { p?: Scalar | undefined }): Tensor;
+    /** `aten::native_norm(Tensor self, Scalar p=2) -> Tensor` */
+    nativeNorm(options?: { /** @default 2 */ p?: Scalar | undefined }): Tensor;
+    /** `aten::native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor` */
     nativeNorm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null): Tensor;
-    ne(other: Tensor): Tensor;
-    ne(other: Scalar): Tensor;
-    ne_(other: Tensor): Tensor;
-    ne_(other: Scalar): Tensor;
-    neg(): Tensor;
-    neg_(): Tensor;
-    negative(): Tensor;
-    negative_(): Tensor;
-    nestedToPaddedTensor(padding: number, options?: { outputSize?: number | readonly number[] | null | undefined }): Tensor;
-    newEmpty(size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-    newEmptyStrided(size: number | readonly number[], stride: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-    newFull(size: number | readonly number[], fillValue: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-    newOnes(size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
-    newZeros(size: number | readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined }): Tensor;
+    /** `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor` */
+    ne<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor` */
+    ne(other: Scalar): Tensor<'bool', R>;
+    /** `aten::ne_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    ne_(other: Tensor): this;
+    /** `aten::ne_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    ne_(other: Scalar): this;
+    /** `aten::neg(Tensor self) -> Tensor` */
+    neg(): Tensor<D, R>;
+    /** `aten::neg_(Tensor(a!) self) -> Tensor(a!)` */
+    neg_(): this;
+    /** `aten::negative(Tensor self) -> Tensor` */
+    negative(): Tensor<D, R>;
+    /** `aten::negative_(Tensor(a!) self) -> Tensor(a!)` */
+    negative_(): this;
+    /** `aten::nested_to_padded_tensor(Tensor self, float padding, int[]? output_size=None) -> Tensor` */
+    nestedToPaddedTensor(padding: number, options?: { /** @default null */ outputSize?: number | readonly number[] | null | undefined }): Tensor;
+    /** `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
+    newEmpty<const S extends Size, E extends DType = D>(size: S, options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined }): Tensor<E, RankOf<S>>;
+    /** `aten::new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
+    newEmptyStrided(size: number | readonly number[], stride: number | readonly number[], options?: { /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined }): Tensor;
+    /** `aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
+    newFull<const S extends Size, E extends DType = D>(size: S, fillValue: Scalar, options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined }): Tensor<E, RankOf<S>>;
+    /** `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
+    newOnes<const S extends Size, E extends DType = D>(size: S, options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined }): Tensor<E, RankOf<S>>;
+    /** `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
+    newZeros<const S extends Size, E extends DType = D>(size: S, options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined }): Tensor<E, RankOf<S>>;
+    /** `aten::nextafter(Tensor self, Tensor other) -> Tensor` */
     nextafter(other: Tensor): Tensor;
-    nextafter_(other: Tensor): Tensor;
-    nllLoss(target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignoreIndex?: number | undefined }): Tensor;
-    nllLoss2d(target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignoreIndex?: number | undefined }): Tensor;
-    nllLoss2dForward(target: Tensor, weight: Tensor | null, reduction: number, ignoreIndex: number): [output: Tensor, totalWeight: Tensor];
-    nllLossForward(target: Tensor, weight: Tensor | null, reduction: number, ignoreIndex: number): [output: Tensor, totalWeight: Tensor];
-    nllLossNd(target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignoreIndex?: number | undefined }): Tensor;
-    nonzero(): Tensor;
+    /** `aten::nextafter_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    nextafter_(other: Tensor): this;
+    /** `aten::nll_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
+    nllLoss(target: Tensor, options?: { /** @default null */ weight?: Tensor | null | undefined; /** @default 1 (mean) */ reduction?: number | undefined; /** @default -100 */ ignoreIndex?: number | undefined }): Tensor;
+    /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
+    nllLoss2d(target: Tensor, options?: { /** @default null */ weight?: Tensor | null | undefined; /** @default 1 (mean) */ reduction?: number | undefined; /** @default -100 */ ignoreIndex?: number | undefined }): Tensor;
+    /** `aten::nll_loss2d_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)` */
+    nllLoss2dForward(target: Tensor, weight: Tensor | null, reduction: number, ignoreIndex: number): OutputTotalWeight;
+    /** `aten::nll_loss_forward(Tensor self, Tensor target, Tensor? weight, int reduction, SymInt ignore_index) -> (Tensor output, Tensor total_weight)` */
+    nllLossForward(target: Tensor, weight: Tensor | null, reduction: number, ignoreIndex: number): OutputTotalWeight;
+    /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
+    nllLossNd(target: Tensor, options?: { /** @default null */ weight?: Tensor | null | undefined; /** @default 1 (mean) */ reduction?: number | undefined; /** @default -100 */ ignoreIndex?: number | undefined }): Tensor;
+    /** `aten::nonzero(Tensor self) -> Tensor` */
+    nonzero(): Tensor<'int64', 2>;
+    /** `aten::nonzero_numpy(Tensor self) -> Tensor[]` */
     nonzeroNumpy(): Tensor[];
-    nonzeroStatic(size: number, options?: { fillValue?: number | undefined }): Tensor;
+    /** `aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor` Only in libtorch 2.13. */
+    nonzeroStatic(size: number, options?: { /** @default -1 */ fillValue?: number | undefined }): Tensor;
+    /** `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor` */
+    norm(options?: { /** @default 2 */ p?: Scalar | undefined }): Tensor<DType, 0>;
+    /** `aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor` */
     norm(p: Scalar | null, dtype: DType): Tensor;
+    /** `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor` */
+    norm(p: Scalar | null, dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor` */
     norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType): Tensor;
-    norm(p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
-    norm(options?: { p?: Scalar | undefined }): Tensor;
-    normalFunctional(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    normal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    notEqual(other: Tensor): Tensor;
-    notEqual(other: Scalar): Tensor;
-    notEqual_(other: Tensor): Tensor;
-    notEqual_(other: Scalar): Tensor;
-    nuclearNorm(options?: { keepdim?: boolean | undefined }): Tensor;
-    nuclearNorm(dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
+    /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
+    normalFunctional(options?: { /** @default 0 */ mean?: number | undefined; /** @default 1 */ std?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
+    normal_(options?: { /** @default 0 */ mean?: number | undefined; /** @default 1 */ std?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
+    notEqual<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
+    /** `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor` */
+    notEqual(other: Scalar): Tensor<'bool', R>;
+    /** `aten::not_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    notEqual_(other: Tensor): this;
+    /** `aten::not_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    notEqual_(other: Scalar): this;
+    /** `aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor` */
+    nuclearNorm(options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor` */
+    nuclearNorm(dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::numpy_T(Tensor(a) self) -> Tensor(a)` */
     numpyT(): Tensor;
-    oneHot(options?: { numClasses?: number | undefined }): Tensor;
-    onesLike(options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor` */
+    oneHot(options?: { /** @default -1 */ numClasses?: number | undefined }): Tensor<'int64', RankUp<R>>;
+    /** `aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+    onesLike<E extends DType = D>(options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::orgqr(Tensor self, Tensor input2) -> Tensor` */
     orgqr(input2: Tensor): Tensor;
-    ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor;
-    outer(vec2: Tensor): Tensor;
-    pad(pad: number | readonly number[], options?: { mode?: string | undefined; value?: number | null | undefined }): Tensor;
-    pdist(options?: { p?: number | undefined }): Tensor;
-    permute(dims: number | readonly number[]): Tensor;
+    /** `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor` */
+    ormqr(input2: Tensor, input3: Tensor, options?: { /** @default true */ left?: boolean | undefined; /** @default false */ transpose?: boolean | undefined }): Tensor;
+    /** `aten::outer(Tensor self, Tensor vec2) -> Tensor` */
+    outer(vec2: Tensor): Tensor<DType, 2>;
+    /** `aten::output_nr(Tensor self) -> int` */
+    outputNr(): number;
+    /** `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
+    pad(pad: number | readonly number[], options?: { /** @default 'constant' */ mode?: string | undefined; /** @default null */ value?: number | null | undefined }): Tensor;
+    /** `aten::pdist(Tensor self, float p=2.) -> Tensor` */
+    pdist(options?: { /** @default 2 */ p?: number | undefined }): Tensor;
+    /** `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)` */
+    permute(dims: number | readonly number[]): Tensor<D, R>;
+    /** `aten::permute_copy(Tensor self, int[] dims) -> Tensor` */
     permuteCopy(dims: number | readonly number[]): Tensor;
-    pinMemory(options?: { device?: Device | null | undefined }): Tensor;
-    pinverse(options?: { rcond?: number | undefined }): Tensor;
+    /** `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)` */
+    pinMemory(options?: { /** @default null */ device?: Device | null | undefined }): Tensor;
+    /** `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor` */
+    pinverse(options?: { /** @default 1e-15 */ rcond?: number | undefined }): Tensor;
+    /** `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor` */
     pixelShuffle(upscaleFactor: number): Tensor;
+    /** `aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor` */
     pixelUnshuffle(downscaleFactor: number): Tensor;
-    poisson(options?: { generator?: Generator | null | undefined }): Tensor;
-    polygamma_(n: number): Tensor;
-    positive(): Tensor;
+    /** `aten::poisson(Tensor self, Generator? generator=None) -> Tensor` */
+    poisson(options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::polygamma_(Tensor(a!) self, int n) -> Tensor(a!)` */
+    polygamma_(n: number): this;
+    /** `aten::positive(Tensor(a) self) -> Tensor(a)` */
+    positive(): Tensor<D, R>;
+    /** `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor` */
     pow(exponent: Tensor): Tensor;
-    pow(exponent: Scalar): Tensor;
-    pow_(exponent: Tensor): Tensor;
-    pow_(exponent: Scalar): Tensor;
+    /** `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
+    pow(exponent: Scalar): Tensor<DType, R>;
+    /** `aten::pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)` */
+    pow_(exponent: Tensor): this;
+    /** `aten::pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)` */
+    pow_(exponent: Scalar): this;
+    /** `aten::prelu(Tensor self, Tensor weight) -> Tensor` */
     prelu(weight: Tensor): Tensor;
-    prod(options?: { dtype?: DType | null | undefined }): Tensor;
-    prod(dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
-    put(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor;
-    put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor;
+    /** `aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor` */
+    prod(options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor<DType, 0>;
+    /** `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    prod(dim: number, options?: { /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor` */
+    put(index: Tensor, source: Tensor, options?: { /** @default false */ accumulate?: boolean | undefined }): Tensor;
+    /** `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)` */
+    put_(index: Tensor, source: Tensor, options?: { /** @default false */ accumulate?: boolean | undefined }): this;
+    /** `aten::q_per_channel_axis(Tensor self) -> int` */
     qPerChannelAxis(): number;
+    /** `aten::q_per_channel_scales(Tensor self) -> Tensor` */
     qPerChannelScales(): Tensor;
+    /** `aten::q_per_channel_zero_points(Tensor self) -> Tensor` */
     qPerChannelZeroPoints(): Tensor;
+    /** `aten::q_scale(Tensor self) -> float` */
     qScale(): number;
+    /** `aten::q_zero_point(Tensor self) -> int` */
     qZeroPoint(): number;
-    qr(options?: { some?: boolean | undefined }): [Q: Tensor, R: Tensor];
-    quantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
-    quantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor;
+    /** `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)` */
+    qr(options?: { /** @default true */ some?: boolean | undefined }): QR;
+    /** `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
+    quantile(q: Tensor, options?: { /** @default null */ dim?: number | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default 'linear' */ interpolation?: string | undefined }): Tensor;
+    /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
+    quantile(q: number, options?: { /** @default null */ dim?: number | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default 'linear' */ interpolation?: string | undefined }): Tensor;
+    /** `aten::quantize_per_channel(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype) -> Tensor` */
     quantizePerChannel(scales: Tensor, zeroPoints: Tensor, axis: number, dtype: DType): Tensor;
+    /** `aten::quantize_per_tensor.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, ScalarType dtype) -> Tensor` */
     quantizePerTensor(scale: Tensor, zeroPoint: Tensor, dtype: DType): Tensor;
+    /** `aten::quantize_per_tensor(Tensor self, float scale, int zero_point, ScalarType dtype) -> Tensor` */
     quantizePerTensor(scale: number, zeroPoint: number, dtype: DType): Tensor;
+    /** `aten::quantize_per_tensor_dynamic(Tensor self, ScalarType dtype, bool reduce_range) -> Tensor` */
     quantizePerTensorDynamic(dtype: DType, reduceRange: boolean): Tensor;
-    quantizedMaxPool1d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
-    quantizedMaxPool2d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
-    quantizedMaxPool3d(kernelSize: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceilMode?: boolean | undefined }): Tensor;
+    /** `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
+    quantizedMaxPool1d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default [0] */ padding?: number | readonly number[] | undefined; /** @default [1] */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor;
+    /** `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
+    quantizedMaxPool2d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor;
+    /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` Only in libtorch 2.13. */
+    quantizedMaxPool3d(kernelSize: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined; /** @default 0 */ padding?: number | readonly number[] | undefined; /** @default 1 */ dilation?: number | readonly number[] | undefined; /** @default false */ ceilMode?: boolean | undefined }): Tensor;
+    /** `aten::rad2deg(Tensor self) -> Tensor` */
     rad2deg(): Tensor;
-    rad2deg_(): Tensor;
-    randLike(options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randLike(options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randintLike(high: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randintLike(high: Tensor, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randintLike(high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randintLike(low: number, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randintLike(low: number, high: number, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randintLike(high: number, options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randnLike(options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    randnLike(options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    random(options?: { generator?: Generator | null | undefined }): Tensor;
-    random(from: number, to: number | null, options?: { generator?: Generator | null | undefined }): Tensor;
-    random(to: number, options?: { generator?: Generator | null | undefined }): Tensor;
-    random_(options?: { generator?: Generator | null | undefined }): Tensor;
-    random_(from: number, to: number | null, options?: { generator?: Generator | null | undefined }): Tensor;
-    random_(to: number, options?: { generator?: Generator | null | undefined }): Tensor;
-    ravel(): Tensor;
+    /** `aten::rad2deg_(Tensor(a!) self) -> Tensor(a!)` */
+    rad2deg_(): this;
+    /** `aten::rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+    randLike<E extends DType = D>(options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` Only in libtorch 2.13. */
+    randLike(options?: { generator?: Generator | null | undefined; /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` Only in libtorch 2.13. */
+    randintLike(high: Tensor, options?: { /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` Only in libtorch 2.13. */
+    randintLike(high: Tensor, options?: { generator?: Generator | null | undefined; /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+    randintLike<E extends DType = D>(high: number, options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` Only in libtorch 2.13. */
+    randintLike(high: number, options?: { generator?: Generator | null | undefined; /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+    randintLike<E extends DType = D>(low: number, high: number, options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` Only in libtorch 2.13. */
+    randintLike(low: number, high: number, options?: { generator?: Generator | null | undefined; /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+    randnLike<E extends DType = D>(options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` Only in libtorch 2.13. */
+    randnLike(options?: { generator?: Generator | null | undefined; /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::random(Tensor self, *, Generator? generator=None) -> Tensor` */
+    random(options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::random.to(Tensor self, int to, *, Generator? generator=None) -> Tensor` */
+    random(to: number, options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::random.from(Tensor self, int from, int? to, *, Generator? generator=None) -> Tensor` */
+    random(from: number, to: number | null, options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)` */
+    random_(options?: { /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)` */
+    random_(to: number, options?: { /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)` */
+    random_(from: number, to: number | null, options?: { /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::ravel(Tensor(a) self) -> Tensor(a)` */
+    ravel(): Tensor<D>;
+    /** `aten::real(Tensor(a) self) -> Tensor(a)` */
     real(): Tensor;
-    reciprocal(): Tensor;
-    reciprocal_(): Tensor;
+    /** `aten::reciprocal(Tensor self) -> Tensor` */
+    reciprocal(): Tensor<DType, R>;
+    /** `aten::reciprocal_(Tensor(a!) self) -> Tensor(a!)` */
+    reciprocal_(): this;
+    /** `aten::refine_names(Tensor(a) self, str[] names) -> Tensor(a)` Only in libtorch 1.13. */
     refineNames(names: readonly string[]): Tensor;
+    /** `aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor` */
     reflectionPad1d(padding: number | readonly number[]): Tensor;
+    /** `aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor` */
     reflectionPad2d(padding: number | readonly number[]): Tensor;
+    /** `aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor` */
     reflectionPad3d(padding: number | readonly number[]): Tensor;
-    relu(): Tensor;
-    relu6(): Tensor;
-    relu6_(): Tensor;
-    relu_(): Tensor;
+    /** `aten::relu(Tensor self) -> Tensor` */
+    relu(): Tensor<D, R>;
+    /** `aten::relu6(Tensor self) -> Tensor` */
+    relu6(): Tensor<D, R>;
+    /** `aten::relu6_(Tensor(a!) self) -> Tensor(a!)` */
+    relu6_(): this;
+    /** `aten::relu_(Tensor(a!) self) -> Tensor(a!)` */
+    relu_(): this;
+    /** `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor` */
     remainder(other: Tensor): Tensor;
+    /** `aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor` */
     remainder(other: Scalar): Tensor;
-    remainder_(other: Tensor): Tensor;
-    remainder_(other: Scalar): Tensor;
+    /** `aten::remainder_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    remainder_(other: Tensor): this;
+    /** `aten::remainder_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    remainder_(other: Scalar): this;
+    /** `aten::rename(Tensor(a) self, str[]? names) -> Tensor(a)` Only in libtorch 1.13. */
     rename(names: readonly string[] | null): Tensor;
-    rename_(names: readonly string[] | null): Tensor;
+    /** `aten::rename_(Tensor(a!) self, str[]? names) -> Tensor(a!)` Only in libtorch 1.13. */
+    rename_(names: readonly string[] | null): this;
+    /** `aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor` */
     renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor;
-    renorm_(p: Scalar, dim: number, maxnorm: Scalar): Tensor;
-    repeat(repeats: number | readonly number[]): Tensor;
-    repeatInterleave(repeats: Tensor, options?: { dim?: number | null | undefined; outputSize?: number | null | undefined }): Tensor;
-    repeatInterleave(repeats: number, options?: { dim?: number | null | undefined; outputSize?: number | null | undefined }): Tensor;
+    /** `aten::renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)` */
+    renorm_(p: Scalar, dim: number, maxnorm: Scalar): this;
+    /** `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor` */
+    repeat(repeats: number | readonly number[]): Tensor<D>;
+    /** `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
+    repeatInterleave(repeats: Tensor, options?: { /** @default null */ dim?: number | null | undefined; /** @default null */ outputSize?: number | null | undefined }): Tensor;
+    /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
+    repeatInterleave(repeats: number, options?: { /** @default null */ dim?: number | null | undefined; /** @default null */ outputSize?: number | null | undefined }): Tensor;
+    /** `aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor` */
     replicationPad1d(padding: number | readonly number[]): Tensor;
+    /** `aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor` */
     replicationPad2d(padding: number | readonly number[]): Tensor;
+    /** `aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor` */
     replicationPad3d(padding: number | readonly number[]): Tensor;
-    reshape(shape: number | readonly number[]): Tensor;
+    /** `aten::requires_grad_(Tensor(a!) self, bool requires_grad=True) -> Tensor(a!)` */
+    requiresGrad_(options?: { /** @default true */ requiresGrad?: boolean | undefined }): this;
+    /** `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)` */
+    reshape<const S extends Size>(shape: S): Tensor<D, RankOf<S>>;
+    /** `aten::reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)` */
     reshapeAs(other: Tensor): Tensor;
-    resize(size: number | readonly number[], options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    resizeAs(theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor` */
+    resize(size: number | readonly number[], options?: { /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::resize_as(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor` */
+    resizeAs(theTemplate: Tensor, options?: { /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::resize_as_sparse(Tensor self, Tensor the_template) -> Tensor` */
     resizeAsSparse(theTemplate: Tensor): Tensor;
+    /** `aten::resize_as_sparse_(Tensor(a!) self, Tensor the_template) -> Tensor(a!)` */
     resizeAsSparse_(theTemplate: Tensor): Tensor;
-    resizeAs_(theTemplate: Tensor, options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    resize_(size: number | readonly number[], options?: { memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    resolveConj(): Tensor;
-    resolveNeg(): Tensor;
+    /** `aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
+    resizeAs_(theTemplate: Tensor, options?: { /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
+    resize_(size: number | readonly number[], options?: { /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::resolve_conj(Tensor(a) self) -> Tensor(a)` */
+    resolveConj(): Tensor<D, R>;
+    /** `aten::resolve_neg(Tensor(a) self) -> Tensor(a)` */
+    resolveNeg(): Tensor<D, R>;
+    /** `aten::retain_grad(Tensor(a!) self) -> ()` */
+    retainGrad(): void;
+    /** `aten::retains_grad(Tensor self) -> bool` */
     retainsGrad(): boolean;
-    roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor;
-    rot90(options?: { k?: number | undefined; dims?: number | readonly number[] | undefined }): Tensor;
-    round(): Tensor;
+    /** `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor` */
+    roll(shifts: number | readonly number[], options?: { /** @default [] */ dims?: number | readonly number[] | undefined }): Tensor<D, R>;
+    /** `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor` */
+    rot90(options?: { /** @default 1 */ k?: number | undefined; /** @default [0, 1] */ dims?: number | readonly number[] | undefined }): Tensor<D, R>;
+    /** `aten::round(Tensor self) -> Tensor` */
+    round(): Tensor<D, R>;
+    /** `aten::round.decimals(Tensor self, *, int decimals) -> Tensor` */
     round(decimals: number): Tensor;
-    round_(): Tensor;
-    round_(decimals: number): Tensor;
+    /** `aten::round_(Tensor(a!) self) -> Tensor(a!)` */
+    round_(): this;
+    /** `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)` */
+    round_(decimals: number): this;
+    /** `aten::row_indices(Tensor(a) self) -> Tensor(a)` */
     rowIndices(): Tensor;
+    /** `aten::row_indices_copy(Tensor self) -> Tensor` */
     rowIndicesCopy(): Tensor;
-    rrelu(options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
-    rreluWithNoise(noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
-    rreluWithNoiseFunctional(noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): [result0: Tensor, result1: Tensor];
-    rreluWithNoise_(noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
-    rrelu_(options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor;
-    rsqrt(): Tensor;
-    rsqrt_(): Tensor;
-    rsub(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    rsub(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
+    /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
+    rrelu(options?: { /** @default 0.125 */ lower?: Scalar | undefined; /** @default 0.3333333333333333 */ upper?: Scalar | undefined; /** @default false */ training?: boolean | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
+    rreluWithNoise(noise: Tensor, options?: { /** @default 0.125 */ lower?: Scalar | undefined; /** @default 0.3333333333333333 */ upper?: Scalar | undefined; /** @default false */ training?: boolean | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::rrelu_with_noise_functional(Tensor self, Tensor noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> (Tensor, Tensor noise_out)` Only in libtorch 2.13. */
+    rreluWithNoiseFunctional(noise: Tensor, options?: { /** @default 0.125 */ lower?: Scalar | undefined; /** @default 0.3333333333333333 */ upper?: Scalar | undefined; /** @default false */ training?: boolean | undefined; /** @default null */ generator?: Generator | null | undefined }): [result0: Tensor, noiseOut: Tensor];
+    /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
+    rreluWithNoise_(noise: Tensor, options?: { /** @default 0.125 */ lower?: Scalar | undefined; /** @default 0.3333333333333333 */ upper?: Scalar | undefined; /** @default false */ training?: boolean | undefined; /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
+    rrelu_(options?: { /** @default 0.125 */ lower?: Scalar | undefined; /** @default 0.3333333333333333 */ upper?: Scalar | undefined; /** @default false */ training?: boolean | undefined; /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::rsqrt(Tensor self) -> Tensor` */
+    rsqrt(): Tensor<DType, R>;
+    /** `aten::rsqrt_(Tensor(a!) self) -> Tensor(a!)` */
+    rsqrt_(): this;
+    /** `aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
+    rsub(other: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
+    rsub(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor<WithNumber<D>, R>;
+    /** `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor` */
+    scatter(dim: number, index: Tensor, src: Tensor): Tensor<D, R>;
+    /** `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor` */
     scatter(dim: number, index: Tensor, src: Tensor, reduce: string): Tensor;
-    scatter(dim: number, index: Tensor, src: Tensor): Tensor;
+    /** `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
+    scatter(dim: number, index: Tensor, value: Scalar): Tensor<D, R>;
+    /** `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor` */
     scatter(dim: number, index: Tensor, value: Scalar, reduce: string): Tensor;
-    scatter(dim: number, index: Tensor, value: Scalar): Tensor;
+    /** `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor` */
     scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
-    scatterAdd_(dim: number, index: Tensor, src: Tensor): Tensor;
-    scatterReduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean | undefined }): Tensor;
-    scatterReduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { includeSelf?: boolean | undefined }): Tensor;
-    scatter_(dim: number, index: Tensor, src: Tensor, reduce: string): Tensor;
-    scatter_(dim: number, index: Tensor, src: Tensor): Tensor;
-    scatter_(dim: number, index: Tensor, value: Scalar, reduce: string): Tensor;
-    scatter_(dim: number, index: Tensor, value: Scalar): Tensor;
-    select(dim: number, index: number): Tensor;
+    /** `aten::scatter_add_(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)` */
+    scatterAdd_(dim: number, index: Tensor, src: Tensor): this;
+    /** `aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor` */
+    scatterReduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { /** @default true */ includeSelf?: boolean | undefined }): Tensor;
+    /** `aten::scatter_reduce_.two(Tensor(a!) self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor(a!)` */
+    scatterReduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { /** @default true */ includeSelf?: boolean | undefined }): this;
+    /** `aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)` */
+    scatter_(dim: number, index: Tensor, src: Tensor): this;
+    /** `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)` */
+    scatter_(dim: number, index: Tensor, src: Tensor, reduce: string): this;
+    /** `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)` */
+    scatter_(dim: number, index: Tensor, value: Scalar): this;
+    /** `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)` */
+    scatter_(dim: number, index: Tensor, value: Scalar, reduce: string): this;
+    /** `aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)` */
+    select(dim: number, index: number): Tensor<D, RankDown<R>>;
+    /** `aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor` */
     selectCopy(dim: number, index: number): Tensor;
+    /** `aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor` */
     selectScatter(src: Tensor, dim: number, index: number): Tensor;
-    selu(): Tensor;
-    selu_(): Tensor;
+    /** `aten::selu(Tensor self) -> Tensor` */
+    selu(): Tensor<D, R>;
+    /** `aten::selu_(Tensor(a!) self) -> Tensor(a!)` */
+    selu_(): this;
+    /** `aten::set(Tensor self) -> Tensor` */
     set(): Tensor;
+    /** `aten::set.source_Tensor(Tensor self, Tensor source) -> Tensor` */
     set(source: Tensor): Tensor;
+    /** `aten::set_(Tensor(a!) self) -> Tensor(a!)` */
     set_(): Tensor;
-    set_(source: Tensor, storageOffset: number, size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::set_.source_Tensor(Tensor(a!) self, Tensor source) -> Tensor(a!)` */
     set_(source: Tensor): Tensor;
-    sgn(): Tensor;
-    sgn_(): Tensor;
-    sigmoid(): Tensor;
-    sigmoid_(): Tensor;
-    sign(): Tensor;
-    sign_(): Tensor;
-    signbit(): Tensor;
-    silu(): Tensor;
-    silu_(): Tensor;
-    sin(): Tensor;
-    sin_(): Tensor;
-    sinc(): Tensor;
-    sinc_(): Tensor;
-    sinh(): Tensor;
-    sinh_(): Tensor;
-    slice(options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
-    sliceCopy(options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
-    sliceInverse(src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
-    sliceScatter(src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor;
-    slogdet(): [sign: Tensor, logabsdet: Tensor];
-    slowConv3d(weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)` */
+    set_(source: Tensor, storageOffset: number, size: number | readonly number[], options?: { /** @default [] */ stride?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::sgn(Tensor self) -> Tensor` */
+    sgn(): Tensor<D, R>;
+    /** `aten::sgn_(Tensor(a!) self) -> Tensor(a!)` */
+    sgn_(): this;
+    /** `aten::sigmoid(Tensor self) -> Tensor` */
+    sigmoid(): Tensor<Floating<D>, R>;
+    /** `aten::sigmoid_(Tensor(a!) self) -> Tensor(a!)` */
+    sigmoid_(): this;
+    /** `aten::sign(Tensor self) -> Tensor` */
+    sign(): Tensor<D, R>;
+    /** `aten::sign_(Tensor(a!) self) -> Tensor(a!)` */
+    sign_(): this;
+    /** `aten::signbit(Tensor self) -> Tensor` */
+    signbit(): Tensor<'bool', R>;
+    /** `aten::silu(Tensor self) -> Tensor` */
+    silu(): Tensor<D, R>;
+    /** `aten::silu_(Tensor(a!) self) -> Tensor(a!)` */
+    silu_(): this;
+    /** `aten::sin(Tensor self) -> Tensor` */
+    sin(): Tensor<Floating<D>, R>;
+    /** `aten::sin_(Tensor(a!) self) -> Tensor(a!)` */
+    sin_(): this;
+    /** `aten::sinc(Tensor self) -> Tensor` */
+    sinc(): Tensor<Floating<D>, R>;
+    /** `aten::sinc_(Tensor(a!) self) -> Tensor(a!)` */
+    sinc_(): this;
+    /** `aten::sinh(Tensor self) -> Tensor` */
+    sinh(): Tensor<DType, R>;
+    /** `aten::sinh_(Tensor(a!) self) -> Tensor(a!)` */
+    sinh_(): this;
+    /** `aten::slice.Tensor(Tensor(a) self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
+    slice(options?: { /** @default 0 */ dim?: number | undefined; /** @default null */ start?: number | null | undefined; /** @default null */ end?: number | null | undefined; /** @default 1 */ step?: number | undefined }): Tensor<D, R>;
+    /** `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
+    sliceCopy(options?: { /** @default 0 */ dim?: number | undefined; /** @default null */ start?: number | null | undefined; /** @default null */ end?: number | null | undefined; /** @default 1 */ step?: number | undefined }): Tensor;
+    /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` Only in libtorch 2.13. */
+    sliceInverse(src: Tensor, options?: { /** @default 0 */ dim?: number | undefined; /** @default null */ start?: number | null | undefined; /** @default null */ end?: number | null | undefined; /** @default 1 */ step?: number | undefined }): Tensor;
+    /** `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor` */
+    sliceScatter(src: Tensor, options?: { /** @default 0 */ dim?: number | undefined; /** @default null */ start?: number | null | undefined; /** @default null */ end?: number | null | undefined; /** @default 1 */ step?: number | undefined }): Tensor;
+    /** `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)` */
+    slogdet(): SignLogabsdet;
+    /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
+    slowConv3d(weight: Tensor, kernelSize: number | readonly number[], options?: { /** @default null */ bias?: Tensor | null | undefined; /** @default [1, 1, 1] */ stride?: number | readonly number[] | undefined; /** @default [0, 0, 0] */ padding?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::slow_conv3d_forward(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding) -> Tensor` */
     slowConv3dForward(weight: Tensor, kernelSize: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[]): Tensor;
-    slowConvDilated2d(weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
-    slowConvDilated3d(weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
-    slowConvTranspose2d(weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
-    slowConvTranspose3d(weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; outputPadding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
+    slowConvDilated2d(weight: Tensor, kernelSize: number | readonly number[], options?: { /** @default null */ bias?: Tensor | null | undefined; /** @default [1, 1] */ stride?: number | readonly number[] | undefined; /** @default [0, 0] */ padding?: number | readonly number[] | undefined; /** @default [1, 1] */ dilation?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
+    slowConvDilated3d(weight: Tensor, kernelSize: number | readonly number[], options?: { /** @default null */ bias?: Tensor | null | undefined; /** @default [1, 1, 1] */ stride?: number | readonly number[] | undefined; /** @default [0, 0, 0] */ padding?: number | readonly number[] | undefined; /** @default [1, 1, 1] */ dilation?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
+    slowConvTranspose2d(weight: Tensor, kernelSize: number | readonly number[], options?: { /** @default null */ bias?: Tensor | null | undefined; /** @default [1, 1] */ stride?: number | readonly number[] | undefined; /** @default [0, 0] */ padding?: number | readonly number[] | undefined; /** @default [0, 0] */ outputPadding?: number | readonly number[] | undefined; /** @default [1, 1] */ dilation?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
+    slowConvTranspose3d(weight: Tensor, kernelSize: number | readonly number[], options?: { /** @default null */ bias?: Tensor | null | undefined; /** @default [1, 1, 1] */ stride?: number | readonly number[] | undefined; /** @default [0, 0, 0] */ padding?: number | readonly number[] | undefined; /** @default [0, 0, 0] */ outputPadding?: number | readonly number[] | undefined; /** @default [1, 1, 1] */ dilation?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::smm(Tensor self, Tensor mat2) -> Tensor` */
     smm(mat2: Tensor): Tensor;
-    smoothL1Loss(target: Tensor, options?: { reduction?: number | undefined; beta?: number | undefined }): Tensor;
-    softMarginLoss(target: Tensor, options?: { reduction?: number | undefined }): Tensor;
-    softmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
-    softplus(options?: { beta?: Scalar | undefined; threshold?: Scalar | undefined }): Tensor;
-    softshrink(options?: { lambd?: Scalar | undefined }): Tensor;
-    sort(options?: { dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
-    sort(options?: { stable?: boolean | null | undefined; dim?: number | undefined; descending?: boolean | undefined }): [values: Tensor, indices: Tensor];
+    /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
+    smoothL1Loss(target: Tensor, options?: { /** @default 1 (mean) */ reduction?: number | undefined; /** @default 1 */ beta?: number | undefined }): Tensor;
+    /** `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
+    softMarginLoss(target: Tensor, options?: { /** @default 1 (mean) */ reduction?: number | undefined }): Tensor;
+    /** `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
+    softmax(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor<DType, R>;
+    /** `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor` */
+    softplus(options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 20 */ threshold?: Scalar | undefined }): Tensor<DType, R>;
+    /** `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor` */
+    softshrink(options?: { /** @default 0.5 */ lambd?: Scalar | undefined }): Tensor<D, R>;
+    /** `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
+    sort(options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): ValuesIndices<Tensor<D, R>, Tensor<'int64', R>>;
+    /** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
+    sort(options?: { stable?: boolean | null | undefined; /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): ValuesIndices<Tensor<D, R>, Tensor<'int64', R>>;
+    /** `aten::sparse_dim(Tensor self) -> int` */
     sparseDim(): number;
+    /** `aten::sparse_mask(Tensor self, Tensor mask) -> Tensor` */
     sparseMask(mask: Tensor): Tensor;
+    /** `aten::sparse_resize(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor` */
     sparseResize(size: number | readonly number[], sparseDim: number, denseDim: number): Tensor;
+    /** `aten::sparse_resize_and_clear(Tensor self, int[] size, int sparse_dim, int dense_dim) -> Tensor` */
     sparseResizeAndClear(size: number | readonly number[], sparseDim: number, denseDim: number): Tensor;
+    /** `aten::sparse_resize_and_clear_(Tensor(a!) self, int[] size, int sparse_dim, int dense_dim) -> Tensor(a!)` */
     sparseResizeAndClear_(size: number | readonly number[], sparseDim: number, denseDim: number): Tensor;
+    /** `aten::sparse_resize_(Tensor(a!) self, int[] size, int sparse_dim, int dense_dim) -> Tensor(a!)` */
     sparseResize_(size: number | readonly number[], sparseDim: number, denseDim: number): Tensor;
-    sparseSampledAddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
+    /** `aten::sparse_sampled_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
+    sparseSampledAddmm(mat1: Tensor, mat2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::special_bessel_j0(Tensor self) -> Tensor` */
     specialBesselJ0(): Tensor;
+    /** `aten::special_bessel_j1(Tensor self) -> Tensor` */
     specialBesselJ1(): Tensor;
+    /** `aten::special_bessel_y0(Tensor self) -> Tensor` */
     specialBesselY0(): Tensor;
+    /** `aten::special_bessel_y1(Tensor self) -> Tensor` */
     specialBesselY1(): Tensor;
+    /** `aten::special_digamma(Tensor self) -> Tensor` */
     specialDigamma(): Tensor;
+    /** `aten::special_entr(Tensor self) -> Tensor` */
     specialEntr(): Tensor;
+    /** `aten::special_erf(Tensor self) -> Tensor` */
     specialErf(): Tensor;
+    /** `aten::special_erfc(Tensor self) -> Tensor` */
     specialErfc(): Tensor;
+    /** `aten::special_erfcx(Tensor self) -> Tensor` */
     specialErfcx(): Tensor;
+    /** `aten::special_erfinv(Tensor self) -> Tensor` */
     specialErfinv(): Tensor;
+    /** `aten::special_exp2(Tensor self) -> Tensor` */
     specialExp2(): Tensor;
+    /** `aten::special_expit(Tensor self) -> Tensor` */
     specialExpit(): Tensor;
+    /** `aten::special_expm1(Tensor self) -> Tensor` */
     specialExpm1(): Tensor;
+    /** `aten::special_gammainc(Tensor self, Tensor other) -> Tensor` */
     specialGammainc(other: Tensor): Tensor;
+    /** `aten::special_gammaincc(Tensor self, Tensor other) -> Tensor` */
     specialGammaincc(other: Tensor): Tensor;
+    /** `aten::special_gammaln(Tensor self) -> Tensor` */
     specialGammaln(): Tensor;
+    /** `aten::special_i0(Tensor self) -> Tensor` */
     specialI0(): Tensor;
+    /** `aten::special_i0e(Tensor self) -> Tensor` */
     specialI0e(): Tensor;
+    /** `aten::special_i1(Tensor self) -> Tensor` */
     specialI1(): Tensor;
+    /** `aten::special_i1e(Tensor self) -> Tensor` */
     specialI1e(): Tensor;
+    /** `aten::special_log1p(Tensor self) -> Tensor` */
     specialLog1p(): Tensor;
+    /** `aten::special_log_ndtr(Tensor self) -> Tensor` */
     specialLogNdtr(): Tensor;
-    specialLogSoftmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
-    specialLogit(options?: { eps?: number | null | undefined }): Tensor;
-    specialLogsumexp(dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor;
+    /** `aten::special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor` */
+    specialLogSoftmax(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::special_logit(Tensor self, float? eps=None) -> Tensor` */
+    specialLogit(options?: { /** @default null */ eps?: number | null | undefined }): Tensor;
+    /** `aten::special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
+    specialLogsumexp(dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::special_modified_bessel_i0(Tensor self) -> Tensor` */
     specialModifiedBesselI0(): Tensor;
+    /** `aten::special_modified_bessel_i1(Tensor self) -> Tensor` */
     specialModifiedBesselI1(): Tensor;
+    /** `aten::special_modified_bessel_k0(Tensor self) -> Tensor` */
     specialModifiedBesselK0(): Tensor;
+    /** `aten::special_modified_bessel_k1(Tensor self) -> Tensor` */
     specialModifiedBesselK1(): Tensor;
+    /** `aten::special_multigammaln(Tensor self, int p) -> Tensor` */
     specialMultigammaln(p: number): Tensor;
+    /** `aten::special_ndtr(Tensor self) -> Tensor` */
     specialNdtr(): Tensor;
+    /** `aten::special_ndtri(Tensor self) -> Tensor` */
     specialNdtri(): Tensor;
+    /** `aten::special_psi(Tensor self) -> Tensor` */
     specialPsi(): Tensor;
-    specialRound(options?: { decimals?: number | undefined }): Tensor;
+    /** `aten::special_round(Tensor self, *, int decimals=0) -> Tensor` */
+    specialRound(options?: { /** @default 0 */ decimals?: number | undefined }): Tensor;
+    /** `aten::special_sinc(Tensor self) -> Tensor` */
     specialSinc(): Tensor;
-    specialSoftmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor;
+    /** `aten::special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
+    specialSoftmax(dim: number, options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::special_xlog1py(Tensor self, Tensor other) -> Tensor` */
     specialXlog1py(other: Tensor): Tensor;
+    /** `aten::special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor` */
     specialXlog1py(other: Scalar): Tensor;
+    /** `aten::special_xlogy(Tensor self, Tensor other) -> Tensor` */
     specialXlogy(other: Tensor): Tensor;
+    /** `aten::special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor` */
     specialXlogy(other: Scalar): Tensor;
+    /** `aten::special_zeta(Tensor self, Tensor other) -> Tensor` */
     specialZeta(other: Tensor): Tensor;
+    /** `aten::special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor` */
     specialZeta(other: Scalar): Tensor;
-    split(splitSize: number, options?: { dim?: number | undefined }): Tensor[];
-    split(splitSize: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
-    splitCopy(splitSize: number, options?: { dim?: number | undefined }): Tensor[];
-    splitWithSizes(splitSizes: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
-    splitWithSizesCopy(splitSizes: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
-    sqrt(): Tensor;
-    sqrt_(): Tensor;
-    square(): Tensor;
-    square_(): Tensor;
-    squeeze(): Tensor;
-    squeeze(dim: number): Tensor;
-    squeeze(dim: number | readonly number[]): Tensor;
+    /** `aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]` */
+    split(splitSize: number, options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]` */
+    split(splitSize: number | readonly number[], options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
+    splitCopy(splitSize: number, options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
+    splitWithSizes(splitSizes: number | readonly number[], options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
+    splitWithSizesCopy(splitSizes: number | readonly number[], options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::sqrt(Tensor self) -> Tensor` */
+    sqrt(): Tensor<Floating<D>, R>;
+    /** `aten::sqrt_(Tensor(a!) self) -> Tensor(a!)` */
+    sqrt_(): this;
+    /** `aten::square(Tensor self) -> Tensor` */
+    square(): Tensor<DType, R>;
+    /** `aten::square_(Tensor(a!) self) -> Tensor(a!)` */
+    square_(): this;
+    /** `aten::squeeze(Tensor(a) self) -> Tensor(a)` */
+    squeeze(): Tensor<D>;
+    /** `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)` */
+    squeeze(dim: number): Tensor<D>;
+    /** `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)` Only in libtorch 2.13. */
+    squeeze(dim: number | readonly number[]): Tensor<D>;
+    /** `aten::squeeze_copy(Tensor self) -> Tensor` */
     squeezeCopy(): Tensor;
+    /** `aten::squeeze_copy.dim(Tensor self, int dim) -> Tensor` */
     squeezeCopy(dim: number): Tensor;
+    /** `aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor` Only in libtorch 2.13. */
     squeezeCopy(dim: number | readonly number[]): Tensor;
+    /** `aten::squeeze_(Tensor(a!) self) -> Tensor(a!)` */
     squeeze_(): Tensor;
+    /** `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)` */
     squeeze_(dim: number): Tensor;
+    /** `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)` Only in libtorch 2.13. */
     squeeze_(dim: number | readonly number[]): Tensor;
-    sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor;
-    std(options?: { unbiased?: boolean | undefined }): Tensor;
-    std(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor;
-    std(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
-    stdMean(options?: { unbiased?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    stdMean(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    stdMean(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    stft(nFft: number, options?: { hopLength?: number | null | undefined; winLength?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; returnComplex?: boolean | null | undefined; alignToWindow?: boolean | null | undefined }): Tensor;
-    stft(nFft: number, options?: { hopLength?: number | null | undefined; winLength?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; padMode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; returnComplex?: boolean | null | undefined; alignToWindow?: boolean | null | undefined }): Tensor;
+    /** `aten::sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
+    sspaddmm(mat1: Tensor, mat2: Tensor, options?: { /** @default 1 */ beta?: Scalar | undefined; /** @default 1 */ alpha?: Scalar | undefined }): Tensor;
+    /** `aten::std(Tensor self, bool unbiased=True) -> Tensor` */
+    std(options?: { /** @default true */ unbiased?: boolean | undefined }): Tensor<DType, 0>;
+    /** `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
+    std(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ correction?: Scalar | null | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
+    std(dim: number | readonly number[] | null, options?: { /** @default true */ unbiased?: boolean | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
+    stdMean(options?: { /** @default true */ unbiased?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
+    stdMean(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ correction?: Scalar | null | undefined; /** @default false */ keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
+    stdMean(dim: number | readonly number[] | null, options?: { /** @default true */ unbiased?: boolean | undefined; /** @default false */ keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` `alignToWindow` is not in libtorch 1.13. */
+    stft(nFft: number, options?: { /** @default null */ hopLength?: number | null | undefined; /** @default null */ winLength?: number | null | undefined; /** @default null */ window?: Tensor | null | undefined; /** @default false */ normalized?: boolean | undefined; /** @default null */ onesided?: boolean | null | undefined; /** @default null */ returnComplex?: boolean | null | undefined; /** @default null */ alignToWindow?: boolean | null | undefined }): Tensor;
+    /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` `alignToWindow` is not in libtorch 1.13. */
+    stft(nFft: number, options?: { /** @default null */ hopLength?: number | null | undefined; /** @default null */ winLength?: number | null | undefined; /** @default null */ window?: Tensor | null | undefined; /** @default true */ center?: boolean | undefined; /** @default 'reflect' */ padMode?: string | undefined; /** @default false */ normalized?: boolean | undefined; /** @default null */ onesided?: boolean | null | undefined; /** @default null */ returnComplex?: boolean | null | undefined; /** @default null */ alignToWindow?: boolean | null | undefined }): Tensor;
+    /** `aten::storage_offset(Tensor self) -> int` Only in libtorch 2.13. */
     storageOffset(): number;
-    sub(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    sub(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
-    sub_(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    sub_(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
-    subtract(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    subtract(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
-    subtract_(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor;
-    subtract_(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor;
-    sum(options?: { dtype?: DType | null | undefined }): Tensor;
-    sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor;
+    /** `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
+    sub<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::sub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
+    sub(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor<WithNumber<D>, R>;
+    /** `aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
+    sub_(other: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::sub_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
+    sub_(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
+    subtract<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor<Together<D, D2>, BroadcastRank<R, R2>>;
+    /** `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
+    subtract(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): Tensor<WithNumber<D>, R>;
+    /** `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
+    subtract_(other: Tensor, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)` */
+    subtract_(other: Scalar, options?: { /** @default 1 */ alpha?: Scalar | undefined }): this;
+    /** `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor` */
+    sum(options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor<DType, 0>;
+    /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
+    sum(dim: number | readonly number[] | null, options?: { /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor` */
     sumToSize(size: number | readonly number[]): Tensor;
-    svd(options?: { some?: boolean | undefined; computeUv?: boolean | undefined }): [U: Tensor, S: Tensor, V: Tensor];
-    swapaxes(axis0: number, axis1: number): Tensor;
-    swapaxes_(axis0: number, axis1: number): Tensor;
-    swapdims(dim0: number, dim1: number): Tensor;
-    swapdims_(dim0: number, dim1: number): Tensor;
+    /** `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)` */
+    svd(options?: { /** @default true */ some?: boolean | undefined; /** @default true */ computeUv?: boolean | undefined }): USV;
+    /** `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)` */
+    swapaxes(axis0: number, axis1: number): Tensor<D, R>;
+    /** `aten::swapaxes_(Tensor(a!) self, int axis0, int axis1) -> Tensor(a!)` */
+    swapaxes_(axis0: number, axis1: number): this;
+    /** `aten::swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)` */
+    swapdims(dim0: number, dim1: number): Tensor<D, R>;
+    /** `aten::swapdims_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)` */
+    swapdims_(dim0: number, dim1: number): this;
+    /** `aten::sym_numel(Tensor self) -> SymInt` Only in libtorch 2.13. */
     symNumel(): number;
+    /** `aten::sym_size.int(Tensor self, int dim) -> SymInt` Only in libtorch 2.13. */
     symSize(dim: number): number;
+    /** `aten::sym_storage_offset(Tensor self) -> SymInt` Only in libtorch 2.13. */
     symStorageOffset(): number;
+    /** `aten::sym_stride.int(Tensor self, int dim) -> SymInt` Only in libtorch 2.13. */
     symStride(dim: number): number;
-    symeig(options?: { eigenvectors?: boolean | undefined; upper?: boolean | undefined }): [eigenvalues: Tensor, eigenvectors: Tensor];
-    t(): Tensor;
+    /** `aten::symeig(Tensor self, bool eigenvectors=False, bool upper=True) -> (Tensor eigenvalues, Tensor eigenvectors)` Only in libtorch 1.13. */
+    symeig(options?: { /** @default false */ eigenvectors?: boolean | undefined; /** @default true */ upper?: boolean | undefined }): EigenvaluesEigenvectors;
+    /** `aten::t(Tensor(a) self) -> Tensor(a)` */
+    t(): Tensor<D, R>;
+    /** `aten::t_copy(Tensor self) -> Tensor` */
     tCopy(): Tensor;
-    t_(): Tensor;
-    take(index: Tensor): Tensor;
-    takeAlongDim(indices: Tensor, options?: { dim?: number | null | undefined }): Tensor;
-    tan(): Tensor;
-    tan_(): Tensor;
-    tanh(): Tensor;
-    tanh_(): Tensor;
-    tensorSplit(tensorIndicesOrSections: Tensor, options?: { dim?: number | undefined }): Tensor[];
-    tensorSplit(sections: number, options?: { dim?: number | undefined }): Tensor[];
-    tensorSplit(indices: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
+    /** `aten::t_(Tensor(a!) self) -> Tensor(a!)` */
+    t_(): this;
+    /** `aten::take(Tensor self, Tensor index) -> Tensor` */
+    take(index: Tensor): Tensor<D>;
+    /** `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor` */
+    takeAlongDim(indices: Tensor, options?: { /** @default null */ dim?: number | null | undefined }): Tensor;
+    /** `aten::tan(Tensor self) -> Tensor` */
+    tan(): Tensor<DType, R>;
+    /** `aten::tan_(Tensor(a!) self) -> Tensor(a!)` */
+    tan_(): this;
+    /** `aten::tanh(Tensor self) -> Tensor` */
+    tanh(): Tensor<Floating<D>, R>;
+    /** `aten::tanh_(Tensor(a!) self) -> Tensor(a!)` */
+    tanh_(): this;
+    /** `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]` */
+    tensorSplit(tensorIndicesOrSections: Tensor, options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]` */
+    tensorSplit(sections: number, options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]` */
+    tensorSplit(indices: number | readonly number[], options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor` */
     tensordot(other: Tensor, dimsSelf: number | readonly number[], dimsOther: number | readonly number[]): Tensor;
-    thnnConv2d(weight: Tensor, kernelSize: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor;
-    threshold(threshold: Scalar, value: Scalar): Tensor;
-    threshold_(threshold: Scalar, value: Scalar): Tensor;
-    tile(dims: number | readonly number[]): Tensor;
-    to(other: Tensor, options?: { nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    to(device: Device, dtype: DType, options?: { nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    to(dtype: DType, options?: { nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    to(options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; nonBlocking?: boolean | undefined; copy?: boolean | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-    toDense(options?: { dtype?: DType | null | undefined; maskedGrad?: boolean | null | undefined }): Tensor;
-    toMkldnn(options?: { dtype?: DType | null | undefined }): Tensor;
-    toPaddedTensor(padding: number, options?: { outputSize?: number | readonly number[] | null | undefined }): Tensor;
-    toSparse(options?: { layout?: Layout | null | undefined; blocksize?: number | readonly number[] | null | undefined; denseDim?: number | null | undefined }): Tensor;
+    /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
+    thnnConv2d(weight: Tensor, kernelSize: number | readonly number[], options?: { /** @default null */ bias?: Tensor | null | undefined; /** @default [1, 1] */ stride?: number | readonly number[] | undefined; /** @default [0, 0] */ padding?: number | readonly number[] | undefined }): Tensor;
+    /** `aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor` */
+    threshold(threshold: Scalar, value: Scalar): Tensor<D, R>;
+    /** `aten::threshold_(Tensor(a!) self, Scalar threshold, Scalar value) -> Tensor(a!)` */
+    threshold_(threshold: Scalar, value: Scalar): this;
+    /** `aten::tile(Tensor self, SymInt[] dims) -> Tensor` */
+    tile(dims: number | readonly number[]): Tensor<D>;
+    /** `aten::to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
+    to<E extends DType = D>(options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default false */ nonBlocking?: boolean | undefined; /** @default false */ copy?: boolean | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
+    to<D2 extends DType>(other: Tensor<D2>, options?: { /** @default false */ nonBlocking?: boolean | undefined; /** @default false */ copy?: boolean | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<D2, R>;
+    /** `aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
+    to<E extends DType>(dtype: E, options?: { /** @default false */ nonBlocking?: boolean | undefined; /** @default false */ copy?: boolean | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
+    to<E extends DType>(device: Device, dtype: E, options?: { /** @default false */ nonBlocking?: boolean | undefined; /** @default false */ copy?: boolean | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
+    /** `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor` `maskedGrad` is not in libtorch 1.13. */
+    toDense(options?: { /** @default null */ dtype?: DType | null | undefined; /** @default null */ maskedGrad?: boolean | null | undefined }): Tensor;
+    /** `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor` */
+    toMkldnn(options?: { /** @default null */ dtype?: DType | null | undefined }): Tensor;
+    /** `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor` */
+    toPaddedTensor(padding: number, options?: { /** @default null */ outputSize?: number | readonly number[] | null | undefined }): Tensor;
+    /** `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor` `layout` is not in libtorch 1.13. `blocksize` is not in libtorch 1.13. `denseDim` is not in libtorch 1.13. */
+    toSparse(options?: { /** @default null */ layout?: Layout | null | undefined; /** @default null */ blocksize?: number | readonly number[] | null | undefined; /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor` */
     toSparse(sparseDim: number): Tensor;
-    toSparseBsc(blocksize: number | readonly number[], options?: { denseDim?: number | null | undefined }): Tensor;
-    toSparseBsr(blocksize: number | readonly number[], options?: { denseDim?: number | null | undefined }): Tensor;
-    toSparseCsc(options?: { denseDim?: number | null | undefined }): Tensor;
-    toSparseCsr(options?: { denseDim?: number | null | undefined }): Tensor;
-    topk(k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): [values: Tensor, indices: Tensor];
-    trace(): Tensor;
-    transpose(dim0: number, dim1: number): Tensor;
+    /** `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` `denseDim` is not in libtorch 1.13. */
+    toSparseBsc(blocksize: number | readonly number[], options?: { /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor` `denseDim` is not in libtorch 1.13. */
+    toSparseBsr(blocksize: number | readonly number[], options?: { /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor` `denseDim` is not in libtorch 1.13. */
+    toSparseCsc(options?: { /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor` `denseDim` is not in libtorch 1.13. */
+    toSparseCsr(options?: { /** @default null */ denseDim?: number | null | undefined }): Tensor;
+    /** `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)` */
+    topk(k: number, options?: { /** @default -1 */ dim?: number | undefined; /** @default true */ largest?: boolean | undefined; /** @default true */ sorted?: boolean | undefined }): ValuesIndices<Tensor<D, R>, Tensor<'int64', R>>;
+    /** `aten::trace(Tensor self) -> Tensor` */
+    trace(): Tensor<DType, 0>;
+    /** `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)` */
+    transpose(dim0: number, dim1: number): Tensor<D, R>;
+    /** `aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor` */
     transposeCopy(dim0: number, dim1: number): Tensor;
-    transpose_(dim0: number, dim1: number): Tensor;
-    triangularSolve(A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): [solution: Tensor, clonedCoefficient: Tensor];
-    tril(options?: { diagonal?: number | undefined }): Tensor;
-    tril_(options?: { diagonal?: number | undefined }): Tensor;
-    triu(options?: { diagonal?: number | undefined }): Tensor;
-    triu_(options?: { diagonal?: number | undefined }): Tensor;
-    trueDivide(other: Tensor): Tensor;
-    trueDivide(other: Scalar): Tensor;
-    trueDivide_(other: Tensor): Tensor;
-    trueDivide_(other: Scalar): Tensor;
-    trunc(): Tensor;
-    trunc_(): Tensor;
-    typeAs(other: Tensor): Tensor;
-    unbind(options?: { dim?: number | undefined }): Tensor[];
-    unbindCopy(options?: { dim?: number | undefined }): Tensor[];
-    unflatten(dim: number, sizes: number | readonly number[]): Tensor;
+    /** `aten::transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)` */
+    transpose_(dim0: number, dim1: number): this;
+    /** `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)` */
+    triangularSolve(A: Tensor, options?: { /** @default true */ upper?: boolean | undefined; /** @default false */ transpose?: boolean | undefined; /** @default false */ unitriangular?: boolean | undefined }): SolutionClonedCoefficient;
+    /** `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor` */
+    tril(options?: { /** @default 0 */ diagonal?: number | undefined }): Tensor<D, R>;
+    /** `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
+    tril_(options?: { /** @default 0 */ diagonal?: number | undefined }): this;
+    /** `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor` */
+    triu(options?: { /** @default 0 */ diagonal?: number | undefined }): Tensor<D, R>;
+    /** `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)` */
+    triu_(options?: { /** @default 0 */ diagonal?: number | undefined }): this;
+    /** `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor` */
+    trueDivide<D2 extends DType, R2 extends number>(other: Tensor<D2, R2>): Tensor<Floating<Together<D, D2>>, BroadcastRank<R, R2>>;
+    /** `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor` */
+    trueDivide(other: Scalar): Tensor<WithNumber<D>, R>;
+    /** `aten::true_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    trueDivide_(other: Tensor): this;
+    /** `aten::true_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    trueDivide_(other: Scalar): this;
+    /** `aten::trunc(Tensor self) -> Tensor` */
+    trunc(): Tensor<D, R>;
+    /** `aten::trunc_(Tensor(a!) self) -> Tensor(a!)` */
+    trunc_(): this;
+    /** `aten::type_as(Tensor self, Tensor other) -> Tensor` */
+    typeAs<D2 extends DType>(other: Tensor<D2>): Tensor<D2, R>;
+    /** `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]` */
+    unbind(options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]` */
+    unbindCopy(options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)` */
+    unflatten(dim: number, sizes: number | readonly number[]): Tensor<D>;
+    /** `aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)` */
     unfold(dimension: number, size: number, step: number): Tensor;
+    /** `aten::unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor` */
     unfoldCopy(dimension: number, size: number, step: number): Tensor;
-    uniform(options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    uniform_(options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }): Tensor;
-    uniqueConsecutive(options?: { returnInverse?: boolean | undefined; returnCounts?: boolean | undefined; dim?: number | null | undefined }): [result0: Tensor, result1: Tensor, result2: Tensor];
-    uniqueDim(dim: number, options?: { sorted?: boolean | undefined; returnInverse?: boolean | undefined; returnCounts?: boolean | undefined }): [result0: Tensor, result1: Tensor, result2: Tensor];
-    uniqueDimConsecutive(dim: number, options?: { returnInverse?: boolean | undefined; returnCounts?: boolean | undefined }): [result0: Tensor, result1: Tensor, result2: Tensor];
-    unsafeChunk(chunks: number, options?: { dim?: number | undefined }): Tensor[];
-    unsafeSplit(splitSize: number, options?: { dim?: number | undefined }): Tensor[];
-    unsafeSplitWithSizes(splitSizes: number | readonly number[], options?: { dim?: number | undefined }): Tensor[];
-    unsqueeze(dim: number): Tensor;
+    /** `aten::uniform(Tensor self, float from=0., float to=1., *, Generator? generator=None) -> Tensor` */
+    uniform(options?: { /** @default 0 */ from?: number | undefined; /** @default 1 */ to?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor;
+    /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
+    uniform_(options?: { /** @default 0 */ from?: number | undefined; /** @default 1 */ to?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): this;
+    /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
+    uniqueConsecutive(options?: { /** @default false */ returnInverse?: boolean | undefined; /** @default false */ returnCounts?: boolean | undefined; /** @default null */ dim?: number | null | undefined }): [result0: Tensor, result1: Tensor, result2: Tensor];
+    /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
+    uniqueDim(dim: number, options?: { /** @default true */ sorted?: boolean | undefined; /** @default false */ returnInverse?: boolean | undefined; /** @default false */ returnCounts?: boolean | undefined }): [result0: Tensor, result1: Tensor, result2: Tensor];
+    /** `aten::unique_dim_consecutive(Tensor self, int dim, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
+    uniqueDimConsecutive(dim: number, options?: { /** @default false */ returnInverse?: boolean | undefined; /** @default false */ returnCounts?: boolean | undefined }): [result0: Tensor, result1: Tensor, result2: Tensor];
+    /** `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]` */
+    unsafeChunk(chunks: number, options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]` */
+    unsafeSplit(splitSize: number, options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
+    unsafeSplitWithSizes(splitSizes: number | readonly number[], options?: { /** @default 0 */ dim?: number | undefined }): Tensor[];
+    /** `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)` */
+    unsqueeze(dim: number): Tensor<D, RankUp<R>>;
+    /** `aten::unsqueeze_copy(Tensor self, int dim) -> Tensor` */
     unsqueezeCopy(dim: number): Tensor;
+    /** `aten::unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)` */
     unsqueeze_(dim: number): Tensor;
-    upsampleBicubic2d(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
-    upsampleBilinear2d(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
-    upsampleLinear1d(outputSize: number | readonly number[], alignCorners: boolean, options?: { scales?: number | null | undefined }): Tensor;
-    upsampleNearest1d(outputSize: number | readonly number[], options?: { scales?: number | null | undefined }): Tensor;
-    upsampleNearest2d(outputSize: number | readonly number[], options?: { scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
-    upsampleNearest3d(outputSize: number | readonly number[], options?: { scalesD?: number | null | undefined; scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
-    upsampleTrilinear3d(outputSize: number | readonly number[], alignCorners: boolean, options?: { scalesD?: number | null | undefined; scalesH?: number | null | undefined; scalesW?: number | null | undefined }): Tensor;
+    /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    upsampleBicubic2d(outputSize: number | readonly number[], alignCorners: boolean, options?: { /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    upsampleBilinear2d(outputSize: number | readonly number[], alignCorners: boolean, options?: { /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor` */
+    upsampleLinear1d(outputSize: number | readonly number[], alignCorners: boolean, options?: { /** @default null */ scales?: number | null | undefined }): Tensor;
+    /** `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
+    upsampleNearest1d(outputSize: number | readonly number[], options?: { /** @default null */ scales?: number | null | undefined }): Tensor;
+    /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    upsampleNearest2d(outputSize: number | readonly number[], options?: { /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    upsampleNearest3d(outputSize: number | readonly number[], options?: { /** @default null */ scalesD?: number | null | undefined; /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
+    upsampleTrilinear3d(outputSize: number | readonly number[], alignCorners: boolean, options?: { /** @default null */ scalesD?: number | null | undefined; /** @default null */ scalesH?: number | null | undefined; /** @default null */ scalesW?: number | null | undefined }): Tensor;
+    /** `aten::values(Tensor(a) self) -> Tensor(a)` */
     values(): Tensor;
+    /** `aten::values_copy(Tensor self) -> Tensor` */
     valuesCopy(): Tensor;
-    var(options?: { unbiased?: boolean | undefined }): Tensor;
-    var(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor;
-    var(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor;
-    varMean(options?: { unbiased?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    varMean(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    varMean(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
-    vdot(other: Tensor): Tensor;
+    /** `aten::var(Tensor self, bool unbiased=True) -> Tensor` */
+    var(options?: { /** @default true */ unbiased?: boolean | undefined }): Tensor<DType, 0>;
+    /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
+    var(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ correction?: Scalar | null | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
+    var(dim: number | readonly number[] | null, options?: { /** @default true */ unbiased?: boolean | undefined; /** @default false */ keepdim?: boolean | undefined }): Tensor;
+    /** `aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)` */
+    varMean(options?: { /** @default true */ unbiased?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
+    varMean(options?: { /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default null */ correction?: Scalar | null | undefined; /** @default false */ keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
+    varMean(dim: number | readonly number[] | null, options?: { /** @default true */ unbiased?: boolean | undefined; /** @default false */ keepdim?: boolean | undefined }): [result0: Tensor, result1: Tensor];
+    /** `aten::vdot(Tensor self, Tensor other) -> Tensor` */
+    vdot(other: Tensor): Tensor<DType, 0>;
+    /** `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)` */
     view(dtype: DType): Tensor;
-    view(size: number | readonly number[]): Tensor;
+    /** `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)` */
+    view<const S extends Size>(size: S): Tensor<D, RankOf<S>>;
+    /** `aten::view_as(Tensor(a) self, Tensor other) -> Tensor(a)` */
     viewAs(other: Tensor): Tensor;
+    /** `aten::view_as_complex(Tensor(a) self) -> Tensor(a)` */
     viewAsComplex(): Tensor;
+    /** `aten::view_as_complex_copy(Tensor self) -> Tensor` */
     viewAsComplexCopy(): Tensor;
+    /** `aten::view_as_real(Tensor(a) self) -> Tensor(a)` */
     viewAsReal(): Tensor;
+    /** `aten::view_as_real_copy(Tensor self) -> Tensor` */
     viewAsRealCopy(): Tensor;
+    /** `aten::view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor` */
     viewCopy(dtype: DType): Tensor;
+    /** `aten::view_copy(Tensor self, SymInt[] size) -> Tensor` */
     viewCopy(size: number | readonly number[]): Tensor;
+    /** `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
     vsplit(sections: number): Tensor[];
+    /** `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]` */
     vsplit(indices: number | readonly number[]): Tensor[];
+    /** `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor` */
     xlogy(other: Tensor): Tensor;
+    /** `aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor` */
     xlogy(other: Scalar): Tensor;
-    xlogy_(other: Tensor): Tensor;
-    xlogy_(other: Scalar): Tensor;
+    /** `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
+    xlogy_(other: Tensor): this;
+    /** `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
+    xlogy_(other: Scalar): this;
+    /** `aten::zero(Tensor self) -> Tensor` */
     zero(): Tensor;
-    zero_(): Tensor;
-    zerosLike(options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: Device | null | undefined; pinMemory?: boolean | null | undefined; memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+    /** `aten::zero_(Tensor(a!) self) -> Tensor(a!)` */
+    zero_(): this;
+    /** `aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
+    zerosLike<E extends DType = D>(options?: { /** @default null */ dtype?: E | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default null */ memoryFormat?: MemoryFormat | null | undefined }): Tensor<E, R>;
   }
 }
 
-import * as operators from './operators.js';
-import { installMethods } from '../operator-runtime.js';
-
-installMethods(operators as unknown as Record<string, (...values: unknown[]) => unknown>, "__and__ __iand__ __ilshift__ __ior__ __irshift__ __ixor__ __lshift__ __or__ __rshift__ __xor__ _adaptiveAvgPool2d _adaptiveAvgPool3d _addBatchDim _addRelu _addRelu_ _addmmActivation _aminmax _ampUpdateScale _ampUpdateScale_ _assertAsync _autocastToFullPrecision _autocastToReducedPrecision _castByte _castChar _castDouble _castFloat _castHalf _castInt _castLong _castShort _choleskySolveHelper _chooseQparamsPerTensor _coalesce _coalesced _coalesced_ _conj _conjCopy _conjPhysical _convDepthwise2d _convertIndicesFromCooToCsr _convertWeightToInt4pack _convertWeightToInt4packForCpu _copyFrom _copyFromAndResize _cummaxHelper _cumminHelper _debugHasInternalOverlap _dimI _dimV _fakeQuantizeLearnablePerChannelAffine _fakeQuantizeLearnablePerTensorAffine _fakeQuantizePerTensorAffineCachemaskTensorQparams _fftC2c _fftC2r _fftR2c _fillMemEffDropoutMask_ _foobar _functionalAssertAsync _fusedDropout _fusedMovingAvgObsFqHelper _fusedMovingAvgObsFqHelperFunctional _fwPrimal _fwPrimalCopy _gatherSparseBackward _groupedMm _hasCompatibleShallowCopyType _hasSameStorageNumel _histogramddBinEdges _histogramddFromBinCts _histogramddFromBinTensors _indexPutImpl _indexPutImpl_ _indices _indicesCopy _intMm _isAllTrue _isAnyTrue _isZerotensor _lazyClone _linalgEigvals _logSoftmax _logcumsumexp _luWithInfo _makePerChannelQuantizedTensor _makePerTensorQuantizedTensor _maskedScale _maskedSoftmax _mkldnnReshape _mkldnnTranspose _mkldnnTranspose_ _mpsConvolution _mpsConvolutionTranspose _mpsMaxPool2d _negView _negViewCopy _nestedGetLengths _nestedGetMaxSeqlen _nestedGetMinSeqlen _nestedGetOffsets _nestedGetRaggedIdx _nestedGetValues _nestedGetValuesCopy _nestedTensorLayerNorm _nestedTensorOffsets _nestedTensorSize _nestedTensorSoftmaxWithShape _nestedTensorStorageOffsets _nestedTensorStrides _nestedViewFromBuffer _nestedViewFromBufferCopy _nestedViewFromJagged _nestedViewFromJaggedCopy _newZerosWithSameFeatureMeta _nnz _padCircular _padEnum _pdistForward _philoxNormal _philoxNormal_ _philoxUniform _philoxUniform_ _pinMemory _preluKernel _removeBatchDim _reshapeAlias _reshapeAliasCopy _reshapeCopy _reshapeFromTensor _resizeOutput _resizeOutput_ _safeSoftmax _sampleDirichlet _scaledGroupedMm _scaledGroupedMmV2 _scaledMm _scaledMmV2 _shapeAsTensor _slowConv2dForward _sobolEngineFf_ _sobolEngineInitializeState_ _sobolEngineScramble_ _softmax _sparseAddmm _sparseBroadcastTo _sparseBroadcastToCopy _sparseCsrProd _sparseCsrSum _sparseLogSoftmax _sparseMaskProjection _sparseMmReduceImpl _sparseMmReduceImplBackward _sparseSoftmax _sparseSparseMatmul _sparseSum _standardGamma _standardGammaGrad _symeigHelper _testAutogradMultipleDispatch _testAutogradMultipleDispatchView _testAutogradMultipleDispatchViewCopy _testCheckTensor _testFunctorchFallback _testParallelMaterialize _testSerializationSubcmul _testWarnInAutograd _toCopy _toDense _toSparse _toSparseBsc _toSparseBsr _toSparseCsc _toSparseCsr _torchCudaCuLinkerSymbolOp _unique _unique2 _unsafeIndex _unsafeIndexPut _unsafeMaskedIndex _unsafeMaskedIndexPutAccumulate _unsafeView _upsampleBicubic2dAa _upsampleBilinear2dAa _upsampleLanczos2dAa _upsampleNearestExact1d _upsampleNearestExact2d _upsampleNearestExact3d _values _valuesCopy _weightInt4packMm _weightInt4packMmForCpu _weightInt4packMmWithScalesAndZeros _weightInt8packMm abs abs_ absolute absolute_ acos acos_ acosh acosh_ adaptiveAvgPool1d adaptiveAvgPool2d adaptiveAvgPool3d adaptiveMaxPool1d adaptiveMaxPool2d adaptiveMaxPool3d add add_ addbmm addbmm_ addcdiv addcdiv_ addcmul addcmul_ addmm addmm_ addmv addmv_ addr addr_ adjoint alias aliasCopy alignAs alignTo all allclose alphaDropout_ amax amin aminmax angle any arccos arccos_ arccosh arccosh_ arcsin arcsin_ arcsinh arcsinh_ arctan arctan2 arctan2_ arctan_ arctanh arctanh_ argmax argmin argsort argwhere asStrided asStridedCopy asStridedScatter asStrided_ asin asin_ asinh asinh_ atan atan2 atan2_ atan_ atanh atanh_ atleast1d atleast2d atleast3d avgPool1d avgPool2d avgPool3d baddbmm baddbmm_ bernoulli bernoulli_ binaryCrossEntropy binaryCrossEntropyWithLogits bincount bitwiseAnd bitwiseAnd_ bitwiseLeftShift bitwiseLeftShift_ bitwiseNot bitwiseNot_ bitwiseOr bitwiseOr_ bitwiseRightShift bitwiseRightShift_ bitwiseXor bitwiseXor_ bmm broadcastTo bucketize cauchy cauchy_ ccolIndices ccolIndicesCopy ceil ceil_ celu celu_ chalf channelShuffle cholesky choleskyInverse choleskySolve chunk clamp clampMax clampMax_ clampMin clampMin_ clamp_ clip clip_ clone coalesce col2im colIndices colIndicesCopy combinations conj conjPhysical conjPhysical_ constantPadNd contiguous convDepthwise3d convTbc convTbcBackward copy copySparseToSparse copySparseToSparse_ copy_ copysign copysign_ corrcoef cos cos_ cosh cosh_ countNonzero cov cross crossEntropyLoss crowIndices crowIndicesCopy cudnnConvolution cudnnConvolutionAddRelu cudnnConvolutionRelu cudnnConvolutionTranspose cudnnGridSampler cudnnGridSamplerBackward cudnnIsAcceptable cummax cummin cumprod cumprod_ cumsum cumsum_ deg2rad deg2rad_ denseDim dequantize det detach detachCopy detach_ diag diagEmbed diagflat diagonal diagonalCopy diagonalScatter diff digamma digamma_ dim dist div div_ divide divide_ dot dropout_ dsplit elu elu_ embeddingRenorm embeddingRenorm_ emptyLike eq eq_ equal erf erf_ erfc erfc_ erfinv erfinv_ exp exp2 exp2_ exp_ expand expandAs expandCopy expm1 expm1_ exponential exponential_ fakeQuantizePerChannelAffine fakeQuantizePerChannelAffineCachemask fakeQuantizePerTensorAffine fakeQuantizePerTensorAffineCachemask featureAlphaDropout_ featureDropout_ fftFft fftFft2 fftFftn fftFftshift fftHfft fftHfft2 fftHfftn fftIfft fftIfft2 fftIfftn fftIfftshift fftIhfft fftIhfft2 fftIhfftn fftIrfft fftIrfft2 fftIrfftn fftRfft fftRfft2 fftRfftn fill fillDiagonal_ fill_ fix fix_ flatten flip fliplr flipud floatPower floatPower_ floor floorDivide floorDivide_ floor_ fmax fmin fmod fmod_ frac frac_ fractionalMaxPool2d fractionalMaxPool3d frexp frobeniusNorm fullLike fusedMovingAvgObsFakeQuant gather gcd gcd_ ge ge_ gelu gelu_ geometric geometric_ geqrf ger getDevice glu gradient greater greaterEqual greaterEqual_ greater_ gt gt_ hardshrink hardsigmoid hardsigmoid_ hardswish hardswish_ hardtanh hardtanh_ hashTensor heaviside heaviside_ hingeEmbeddingLoss histc histogram histogramdd hsplit huberLoss hypot hypot_ i0 i0_ igamma igamma_ igammac igammac_ im2col imag index indexAdd indexAdd_ indexCopy indexCopy_ indexFill indexFill_ indexPut indexPut_ indexReduce indexReduce_ indexSelect indices indicesCopy inner intRepr inverse isCoalesced isComplex isConj isContiguous isDistributed isFloatingPoint isInference isNeg isNonzero isPinned isSameSize isSetTo isSigned isclose isfinite isinf isnan isneginf isposinf isreal istft klDiv kron kthvalue l1Loss lcm lcm_ ldexp ldexp_ le le_ leakyRelu leakyRelu_ lerp lerp_ less lessEqual lessEqual_ less_ lgamma lgamma_ lift liftFresh liftFreshCopy linalgCholesky linalgCholeskyEx linalgCond linalgCross linalgEig linalgEigh linalgEigvals linalgEigvalsh linalgLdlFactor linalgLdlFactorEx linalgLstsq linalgMatmul linalgMatrixExp linalgMatrixNorm linalgMatrixPower linalgMatrixRank linalgNorm linalgPinv linalgPowsum linalgSolveTriangular linalgTensorinv linalgTensorsolve linalgVectorNorm linearBackward log log10 log10_ log1p log1p_ log2 log2_ logNormal logNormal_ logSigmoid logSigmoidForward logSoftmax log_ logaddexp logaddexp2 logcumsumexp logdet logicalAnd logicalAnd_ logicalNot logicalNot_ logicalOr logicalOr_ logicalXor logicalXor_ logit logit_ logsumexp lt lt_ luSolve mH mT maskedFill maskedFill_ maskedScatter maskedScatter_ maskedSelect matmul matrixExp matrixExpBackward matrixH matrixPower max maxPool1d maxPool1dWithIndices maxPool2d maxPool2dWithIndices maxPool3d maxPool3dWithIndices maxUnpool2d maxUnpool3d maximum mean median min minimum miopenConvolution miopenConvolutionAddRelu miopenConvolutionRelu miopenConvolutionTranspose miopenDepthwiseConvolution mish mish_ mkldnnAdaptiveAvgPool2d mkldnnConvolution mkldnnLinear mkldnnLinearBackward mkldnnMaxPool2d mkldnnMaxPool3d mkldnnReorderConv2dWeight mkldnnReorderConv3dWeight mm mode moveaxis movedim mpsConvolutionBackward mpsConvolutionTransposeBackward mseLoss msort mul mul_ multiMarginLoss multilabelMarginLoss multilabelMarginLossForward multinomial multiply multiply_ mv mvlgamma mvlgamma_ nanToNum nanToNum_ nanmean nanmedian nanquantile nansum narrow narrowCopy nativeChannelShuffle nativeNorm ne ne_ neg neg_ negative negative_ nestedToPaddedTensor newEmpty newEmptyStrided newFull newOnes newZeros nextafter nextafter_ nllLoss nllLoss2d nllLoss2dForward nllLossForward nllLossNd nonzero nonzeroNumpy nonzeroStatic norm normalFunctional normal_ notEqual notEqual_ nuclearNorm numpyT oneHot onesLike orgqr ormqr outer pad pdist permute permuteCopy pinMemory pinverse pixelShuffle pixelUnshuffle poisson polygamma_ positive pow pow_ prelu prod put put_ qPerChannelAxis qPerChannelScales qPerChannelZeroPoints qScale qZeroPoint qr quantile quantizePerChannel quantizePerTensor quantizePerTensorDynamic quantizedMaxPool1d quantizedMaxPool2d quantizedMaxPool3d rad2deg rad2deg_ randLike randintLike randnLike random random_ ravel real reciprocal reciprocal_ refineNames reflectionPad1d reflectionPad2d reflectionPad3d relu relu6 relu6_ relu_ remainder remainder_ rename rename_ renorm renorm_ repeat repeatInterleave replicationPad1d replicationPad2d replicationPad3d reshape reshapeAs resize resizeAs resizeAsSparse resizeAsSparse_ resizeAs_ resize_ resolveConj resolveNeg retainsGrad roll rot90 round round_ rowIndices rowIndicesCopy rrelu rreluWithNoise rreluWithNoiseFunctional rreluWithNoise_ rrelu_ rsqrt rsqrt_ rsub scatter scatterAdd scatterAdd_ scatterReduce scatterReduce_ scatter_ select selectCopy selectScatter selu selu_ set set_ sgn sgn_ sigmoid sigmoid_ sign sign_ signbit silu silu_ sin sin_ sinc sinc_ sinh sinh_ slice sliceCopy sliceInverse sliceScatter slogdet slowConv3d slowConv3dForward slowConvDilated2d slowConvDilated3d slowConvTranspose2d slowConvTranspose3d smm smoothL1Loss softMarginLoss softmax softplus softshrink sort sparseDim sparseMask sparseResize sparseResizeAndClear sparseResizeAndClear_ sparseResize_ sparseSampledAddmm specialBesselJ0 specialBesselJ1 specialBesselY0 specialBesselY1 specialDigamma specialEntr specialErf specialErfc specialErfcx specialErfinv specialExp2 specialExpit specialExpm1 specialGammainc specialGammaincc specialGammaln specialI0 specialI0e specialI1 specialI1e specialLog1p specialLogNdtr specialLogSoftmax specialLogit specialLogsumexp specialModifiedBesselI0 specialModifiedBesselI1 specialModifiedBesselK0 specialModifiedBesselK1 specialMultigammaln specialNdtr specialNdtri specialPsi specialRound specialSinc specialSoftmax specialXlog1py specialXlogy specialZeta split splitCopy splitWithSizes splitWithSizesCopy sqrt sqrt_ square square_ squeeze squeezeCopy squeeze_ sspaddmm std stdMean stft storageOffset sub sub_ subtract subtract_ sum sumToSize svd swapaxes swapaxes_ swapdims swapdims_ symNumel symSize symStorageOffset symStride symeig t tCopy t_ take takeAlongDim tan tan_ tanh tanh_ tensorSplit tensordot thnnConv2d threshold threshold_ tile to toDense toMkldnn toPaddedTensor toSparse toSparseBsc toSparseBsr toSparseCsc toSparseCsr topk trace transpose transposeCopy transpose_ triangularSolve tril tril_ triu triu_ trueDivide trueDivide_ trunc trunc_ typeAs unbind unbindCopy unflatten unfold unfoldCopy uniform uniform_ uniqueConsecutive uniqueDim uniqueDimConsecutive unsafeChunk unsafeSplit unsafeSplitWithSizes unsqueeze unsqueezeCopy unsqueeze_ upsampleBicubic2d upsampleBilinear2d upsampleLinear1d upsampleNearest1d upsampleNearest2d upsampleNearest3d upsampleTrilinear3d values valuesCopy var varMean vdot view viewAs viewAsComplex viewAsComplexCopy viewAsReal viewAsRealCopy viewCopy vsplit xlogy xlogy_ zero zero_ zerosLike".split(' '));
+installMethods(operators as unknown as Record<string, (...values: unknown[]) => unknown>, "__and__ __iand__ __ilshift__ __ior__ __irshift__ __ixor__ __lshift__ __or__ __rshift__ __xor__ _adaptiveAvgPool2d _adaptiveAvgPool3d _addBatchDim _addRelu _addRelu_ _addmmActivation _aminmax _ampUpdateScale _ampUpdateScale_ _assertAsync _autocastToFullPrecision _autocastToReducedPrecision _castByte _castChar _castDouble _castFloat _castHalf _castInt _castLong _castShort _choleskySolveHelper _chooseQparamsPerTensor _coalesce _coalesced _coalesced_ _conj _conjCopy _conjPhysical _convDepthwise2d _convertIndicesFromCooToCsr _convertWeightToInt4pack _convertWeightToInt4packForCpu _copyFrom _copyFromAndResize _cummaxHelper _cumminHelper _debugHasInternalOverlap _dimI _dimV _fakeQuantizeLearnablePerChannelAffine _fakeQuantizeLearnablePerTensorAffine _fakeQuantizePerTensorAffineCachemaskTensorQparams _fftC2c _fftC2r _fftR2c _fillMemEffDropoutMask_ _foobar _functionalAssertAsync _fusedDropout _fusedMovingAvgObsFqHelper _fusedMovingAvgObsFqHelperFunctional _fwPrimal _fwPrimalCopy _gatherSparseBackward _groupedMm _hasCompatibleShallowCopyType _hasSameStorageNumel _histogramddBinEdges _histogramddFromBinCts _histogramddFromBinTensors _indexPutImpl _indexPutImpl_ _indices _indicesCopy _intMm _isAllTrue _isAnyTrue _isZerotensor _lazyClone _linalgEigvals _logSoftmax _logcumsumexp _luWithInfo _makePerChannelQuantizedTensor _makePerTensorQuantizedTensor _maskedScale _maskedSoftmax _mkldnnReshape _mkldnnTranspose _mkldnnTranspose_ _mpsConvolution _mpsConvolutionTranspose _mpsMaxPool2d _negView _negViewCopy _nestedGetLengths _nestedGetMaxSeqlen _nestedGetMinSeqlen _nestedGetOffsets _nestedGetRaggedIdx _nestedGetValues _nestedGetValuesCopy _nestedTensorLayerNorm _nestedTensorOffsets _nestedTensorSize _nestedTensorSoftmaxWithShape _nestedTensorStorageOffsets _nestedTensorStrides _nestedViewFromBuffer _nestedViewFromBufferCopy _nestedViewFromJagged _nestedViewFromJaggedCopy _newZerosWithSameFeatureMeta _nnz _padCircular _padEnum _pdistForward _philoxNormal _philoxNormal_ _philoxUniform _philoxUniform_ _pinMemory _preluKernel _removeBatchDim _reshapeAlias _reshapeAliasCopy _reshapeCopy _reshapeFromTensor _resizeOutput _resizeOutput_ _safeSoftmax _sampleDirichlet _scaledGroupedMm _scaledGroupedMmV2 _scaledMm _scaledMmV2 _shapeAsTensor _slowConv2dForward _sobolEngineFf_ _sobolEngineInitializeState_ _sobolEngineScramble_ _softmax _sparseAddmm _sparseBroadcastTo _sparseBroadcastToCopy _sparseCsrProd _sparseCsrSum _sparseLogSoftmax _sparseMaskProjection _sparseMmReduceImpl _sparseMmReduceImplBackward _sparseSoftmax _sparseSparseMatmul _sparseSum _standardGamma _standardGammaGrad _symeigHelper _testAutogradMultipleDispatch _testAutogradMultipleDispatchView _testAutogradMultipleDispatchViewCopy _testCheckTensor _testFunctorchFallback _testParallelMaterialize _testSerializationSubcmul _testWarnInAutograd _toCopy _toDense _toSparse _toSparseBsc _toSparseBsr _toSparseCsc _toSparseCsr _torchCudaCuLinkerSymbolOp _unique _unique2 _unsafeIndex _unsafeIndexPut _unsafeMaskedIndex _unsafeMaskedIndexPutAccumulate _unsafeView _upsampleBicubic2dAa _upsampleBilinear2dAa _upsampleLanczos2dAa _upsampleNearestExact1d _upsampleNearestExact2d _upsampleNearestExact3d _values _valuesCopy _version _weightInt4packMm _weightInt4packMmForCpu _weightInt4packMmWithScalesAndZeros _weightInt8packMm abs abs_ absolute absolute_ acos acos_ acosh acosh_ adaptiveAvgPool1d adaptiveAvgPool2d adaptiveAvgPool3d adaptiveMaxPool1d adaptiveMaxPool2d adaptiveMaxPool3d add add_ addbmm addbmm_ addcdiv addcdiv_ addcmul addcmul_ addmm addmm_ addmv addmv_ addr addr_ adjoint alias aliasCopy alignAs alignTo all allclose alphaDropout_ amax amin aminmax angle any arccos arccos_ arccosh arccosh_ arcsin arcsin_ arcsinh arcsinh_ arctan arctan2 arctan2_ arctan_ arctanh arctanh_ argmax argmin argsort argwhere asStrided asStridedCopy asStridedScatter asStrided_ asin asin_ asinh asinh_ atan atan2 atan2_ atan_ atanh atanh_ atleast1d atleast2d atleast3d avgPool1d avgPool2d avgPool3d baddbmm baddbmm_ bernoulli bernoulli_ binaryCrossEntropy binaryCrossEntropyWithLogits bincount bitwiseAnd bitwiseAnd_ bitwiseLeftShift bitwiseLeftShift_ bitwiseNot bitwiseNot_ bitwiseOr bitwiseOr_ bitwiseRightShift bitwiseRightShift_ bitwiseXor bitwiseXor_ bmm broadcastTo bucketize cauchy cauchy_ ccolIndices ccolIndicesCopy ceil ceil_ celu celu_ chalf channelShuffle cholesky choleskyInverse choleskySolve chunk clamp clampMax clampMax_ clampMin clampMin_ clamp_ clip clip_ clone coalesce col2im colIndices colIndicesCopy combinations conj conjPhysical conjPhysical_ constantPadNd contiguous convDepthwise3d convTbc convTbcBackward copy copySparseToSparse copySparseToSparse_ copy_ copysign copysign_ corrcoef cos cos_ cosh cosh_ countNonzero cov cross crossEntropyLoss crowIndices crowIndicesCopy cudnnConvolution cudnnConvolutionAddRelu cudnnConvolutionRelu cudnnConvolutionTranspose cudnnGridSampler cudnnGridSamplerBackward cudnnIsAcceptable cummax cummin cumprod cumprod_ cumsum cumsum_ deg2rad deg2rad_ denseDim dequantize det detach detachCopy detach_ diag diagEmbed diagflat diagonal diagonalCopy diagonalScatter diff digamma digamma_ dim dist div div_ divide divide_ dot dropout_ dsplit elu elu_ embeddingRenorm embeddingRenorm_ emptyLike eq eq_ equal erf erf_ erfc erfc_ erfinv erfinv_ exp exp2 exp2_ exp_ expand expandAs expandCopy expm1 expm1_ exponential exponential_ fakeQuantizePerChannelAffine fakeQuantizePerChannelAffineCachemask fakeQuantizePerTensorAffine fakeQuantizePerTensorAffineCachemask featureAlphaDropout_ featureDropout_ fftFft fftFft2 fftFftn fftFftshift fftHfft fftHfft2 fftHfftn fftIfft fftIfft2 fftIfftn fftIfftshift fftIhfft fftIhfft2 fftIhfftn fftIrfft fftIrfft2 fftIrfftn fftRfft fftRfft2 fftRfftn fill fillDiagonal_ fill_ fix fix_ flatten flip fliplr flipud floatPower floatPower_ floor floorDivide floorDivide_ floor_ fmax fmin fmod fmod_ frac frac_ fractionalMaxPool2d fractionalMaxPool3d frexp frobeniusNorm fullLike fusedMovingAvgObsFakeQuant gather gcd gcd_ ge ge_ gelu gelu_ geometric geometric_ geqrf ger getDevice glu gradient greater greaterEqual greaterEqual_ greater_ gt gt_ hardshrink hardsigmoid hardsigmoid_ hardswish hardswish_ hardtanh hardtanh_ hashTensor heaviside heaviside_ hingeEmbeddingLoss histc histogram histogramdd hsplit huberLoss hypot hypot_ i0 i0_ igamma igamma_ igammac igammac_ im2col imag index indexAdd indexAdd_ indexCopy indexCopy_ indexFill indexFill_ indexPut indexPut_ indexReduce indexReduce_ indexSelect indices indicesCopy inner intRepr inverse isCoalesced isComplex isConj isContiguous isDistributed isFloatingPoint isInference isNeg isNonzero isPinned isSameSize isSetTo isSigned isclose isfinite isinf isnan isneginf isposinf isreal istft klDiv kron kthvalue l1Loss lcm lcm_ ldexp ldexp_ le le_ leakyRelu leakyRelu_ lerp lerp_ less lessEqual lessEqual_ less_ lgamma lgamma_ lift liftFresh liftFreshCopy linalgCholesky linalgCholeskyEx linalgCond linalgCross linalgEig linalgEigh linalgEigvals linalgEigvalsh linalgLdlFactor linalgLdlFactorEx linalgLstsq linalgMatmul linalgMatrixExp linalgMatrixNorm linalgMatrixPower linalgMatrixRank linalgNorm linalgPinv linalgPowsum linalgSolveTriangular linalgTensorinv linalgTensorsolve linalgVectorNorm linearBackward log log10 log10_ log1p log1p_ log2 log2_ logNormal logNormal_ logSigmoid logSigmoidForward logSoftmax log_ logaddexp logaddexp2 logcumsumexp logdet logicalAnd logicalAnd_ logicalNot logicalNot_ logicalOr logicalOr_ logicalXor logicalXor_ logit logit_ logsumexp lt lt_ luSolve mH mT maskedFill maskedFill_ maskedScatter maskedScatter_ maskedSelect matmul matrixExp matrixExpBackward matrixH matrixPower max maxPool1d maxPool1dWithIndices maxPool2d maxPool2dWithIndices maxPool3d maxPool3dWithIndices maxUnpool2d maxUnpool3d maximum mean median min minimum miopenConvolution miopenConvolutionAddRelu miopenConvolutionRelu miopenConvolutionTranspose miopenDepthwiseConvolution mish mish_ mkldnnAdaptiveAvgPool2d mkldnnConvolution mkldnnLinear mkldnnLinearBackward mkldnnMaxPool2d mkldnnMaxPool3d mkldnnReorderConv2dWeight mkldnnReorderConv3dWeight mm mode moveaxis movedim mpsConvolutionBackward mpsConvolutionTransposeBackward mseLoss msort mul mul_ multiMarginLoss multilabelMarginLoss multilabelMarginLossForward multinomial multiply multiply_ mv mvlgamma mvlgamma_ nanToNum nanToNum_ nanmean nanmedian nanquantile nansum narrow narrowCopy nativeChannelShuffle nativeNorm ne ne_ neg neg_ negative negative_ nestedToPaddedTensor newEmpty newEmptyStrided newFull newOnes newZeros nextafter nextafter_ nllLoss nllLoss2d nllLoss2dForward nllLossForward nllLossNd nonzero nonzeroNumpy nonzeroStatic norm normalFunctional normal_ notEqual notEqual_ nuclearNorm numpyT oneHot onesLike orgqr ormqr outer outputNr pad pdist permute permuteCopy pinMemory pinverse pixelShuffle pixelUnshuffle poisson polygamma_ positive pow pow_ prelu prod put put_ qPerChannelAxis qPerChannelScales qPerChannelZeroPoints qScale qZeroPoint qr quantile quantizePerChannel quantizePerTensor quantizePerTensorDynamic quantizedMaxPool1d quantizedMaxPool2d quantizedMaxPool3d rad2deg rad2deg_ randLike randintLike randnLike random random_ ravel real reciprocal reciprocal_ refineNames reflectionPad1d reflectionPad2d reflectionPad3d relu relu6 relu6_ relu_ remainder remainder_ rename rename_ renorm renorm_ repeat repeatInterleave replicationPad1d replicationPad2d replicationPad3d requiresGrad_ reshape reshapeAs resize resizeAs resizeAsSparse resizeAsSparse_ resizeAs_ resize_ resolveConj resolveNeg retainGrad retainsGrad roll rot90 round round_ rowIndices rowIndicesCopy rrelu rreluWithNoise rreluWithNoiseFunctional rreluWithNoise_ rrelu_ rsqrt rsqrt_ rsub scatter scatterAdd scatterAdd_ scatterReduce scatterReduce_ scatter_ select selectCopy selectScatter selu selu_ set set_ sgn sgn_ sigmoid sigmoid_ sign sign_ signbit silu silu_ sin sin_ sinc sinc_ sinh sinh_ slice sliceCopy sliceInverse sliceScatter slogdet slowConv3d slowConv3dForward slowConvDilated2d slowConvDilated3d slowConvTranspose2d slowConvTranspose3d smm smoothL1Loss softMarginLoss softmax softplus softshrink sort sparseDim sparseMask sparseResize sparseResizeAndClear sparseResizeAndClear_ sparseResize_ sparseSampledAddmm specialBesselJ0 specialBesselJ1 specialBesselY0 specialBesselY1 specialDigamma specialEntr specialErf specialErfc specialErfcx specialErfinv specialExp2 specialExpit specialExpm1 specialGammainc specialGammaincc specialGammaln specialI0 specialI0e specialI1 specialI1e specialLog1p specialLogNdtr specialLogSoftmax specialLogit specialLogsumexp specialModifiedBesselI0 specialModifiedBesselI1 specialModifiedBesselK0 specialModifiedBesselK1 specialMultigammaln specialNdtr specialNdtri specialPsi specialRound specialSinc specialSoftmax specialXlog1py specialXlogy specialZeta split splitCopy splitWithSizes splitWithSizesCopy sqrt sqrt_ square square_ squeeze squeezeCopy squeeze_ sspaddmm std stdMean stft storageOffset sub sub_ subtract subtract_ sum sumToSize svd swapaxes swapaxes_ swapdims swapdims_ symNumel symSize symStorageOffset symStride symeig t tCopy t_ take takeAlongDim tan tan_ tanh tanh_ tensorSplit tensordot thnnConv2d threshold threshold_ tile to toDense toMkldnn toPaddedTensor toSparse toSparseBsc toSparseBsr toSparseCsc toSparseCsr topk trace transpose transposeCopy transpose_ triangularSolve tril tril_ triu triu_ trueDivide trueDivide_ trunc trunc_ typeAs unbind unbindCopy unflatten unfold unfoldCopy uniform uniform_ uniqueConsecutive uniqueDim uniqueDimConsecutive unsafeChunk unsafeSplit unsafeSplitWithSizes unsqueeze unsqueezeCopy unsqueeze_ upsampleBicubic2d upsampleBilinear2d upsampleLinear1d upsampleNearest1d upsampleNearest2d upsampleNearest3d upsampleTrilinear3d values valuesCopy var varMean vdot view viewAs viewAsComplex viewAsComplexCopy viewAsReal viewAsRealCopy viewCopy vsplit xlogy xlogy_ zero zero_ zerosLike".split(' '));
