@@ -33,13 +33,19 @@ export function identifier(name) {
 /** `add.Tensor`, or `relu` for the overload without a name. */
 export const fullName = (schema) => `${schema.name}${schema.overload === '' ? '' : `.${schema.overload}`}`;
 
-/** Positional arguments are those without a default; the others, and keyword arguments that may be null, live in one options object. */
+/**
+ * Positional arguments are those without a default, and the tensors that are written to; those with a default, and all that
+ * PyTorch takes by keyword only, live in one options object.
+ */
 export function shapeOfCall(schema) {
-  const isPositional = ({ required, keywordOnly, type }) => required && !(keywordOnly && type.optional);
+  const isPositional = ({ required, keywordOnly, type }) => required && (!keywordOnly || type.written);
   const positional = schema.arguments.filter(isPositional);
   const options = schema.arguments.filter((argument) => !isPositional(argument));
   return { positional, options };
 }
+
+/** Whether an option must be given. */
+export const isRequiredOption = (argument) => argument.required && !argument.type.optional;
 
 /** Whether a schema modifies its first tensor and returns nothing else. */
 export const isInPlace = (schema) =>
@@ -72,5 +78,7 @@ export function kindLetter({ base, list }) {
 /** Whether a schema has a first argument `self` that is one tensor: it is a method too. */
 export const isMethod = (schema) => {
   const [self] = schema.arguments;
-  return self?.name === 'self' && self.required && self.type.base === 'Tensor' && !self.type.list && !self.type.optional;
+  return (
+    self?.name === 'self' && self.required && self.type.base === 'Tensor' && !self.type.list && !self.type.optional
+  );
 };

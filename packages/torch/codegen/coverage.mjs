@@ -22,7 +22,11 @@ function families(bound) {
 function row(name, schemas, versions) {
   const overloads = (test) => schemas.filter(test);
   const cell = (list) =>
-    list.length === 0 ? '' : sorted(list.map((schema) => schema.overload || '·')).join(' ').replaceAll('_', '\\_');
+    list.length === 0
+      ? ''
+      : sorted(list.map((schema) => schema.overload || '·'))
+          .join(' ')
+          .replaceAll('_', '\\_');
   const plain = overloads((schema) => !isOut(schema) && !isInPlace(schema));
   const inPlace = overloads((schema) => !isOut(schema) && isInPlace(schema));
   const found = versions.filter((version) => schemas.some((schema) => schema.versions.has(version)));
@@ -46,7 +50,9 @@ function newArguments(bound, versions) {
     for (const version of found) {
       const missing = schema.arguments.filter(({ name }) => !schema.versions.get(version).has(name));
       if (missing.length > 0)
-        lines.push(`${code(fullName(schema))} in ${version}: ${missing.map(({ name }) => code(camelCase(name))).join(', ')}`);
+        lines.push(
+          `${code(fullName(schema))} in ${version}: ${missing.map(({ name }) => code(camelCase(name))).join(', ')}`,
+        );
     }
   }
   return sorted(lines);

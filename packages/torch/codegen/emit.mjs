@@ -48,7 +48,8 @@ function bodyOf(schema, index, parameters, condition) {
     if (type.base === 'Tensor') return [type.list ? `return wrapAll(${call});` : `return wrap(${call} as number);`];
     return [`return ${call};`];
   };
-  if (options.length === 0) return [`if (${next} !== undefined) unexpected(${next}, ${index});`, ...finish(invoke(values))];
+  if (options.length === 0)
+    return [`if (${next} !== undefined) unexpected(${next}, ${index});`, ...finish(invoke(values))];
   const short = finish(invoke(values));
   return [
     `if (${next} === undefined) ${short.length === 1 ? short[0] : `{ ${short.join(' ')} }`}`,

@@ -129,7 +129,8 @@ function main() {
   if (process.argv.includes('--dump')) dump(process.argv[process.argv.indexOf('--dump') + 1]);
   const { schemas, versions } = readDumps();
   for (const name of ruleNames)
-    if (!schemas.some((schema) => fullName(schema) === name)) throw new Error(`codegen: a rule for ${name}, which is no operator`);
+    if (!schemas.some((schema) => fullName(schema) === name))
+      throw new Error(`codegen: a rule for ${name}, which is no operator`);
   const skipped = new Map();
   const bound = [];
   const groups = new Map();

@@ -12,7 +12,11 @@ export function emitNamedTuples(schemas) {
   const byName = new Map();
   for (const schema of schemas) {
     const name = namedTupleOf(schema);
-    if (name !== null && !byName.has(name)) byName.set(name, schema.returns.map((value) => identifier(value.name)));
+    if (name !== null && !byName.has(name))
+      byName.set(
+        name,
+        schema.returns.map((value) => identifier(value.name)),
+      );
   }
   const lines = [];
   for (const name of [...byName.keys()].sort()) {

@@ -18,18 +18,42 @@ const words = (text) => text.trim().split(/\s+/);
 const RULES = [
   // Elementwise of one tensor.
   ['same same', 'alias clone contiguous detach relu relu6 neg negative positive sign sgn ceil floor round trunc fix'],
-  ['same same', 'conj_physical resolve_conj resolve_neg alpha_dropout feature_dropout dropout tril triu flip fliplr flipud roll rot90'],
-  ['same same', 'leaky_relu elu selu celu silu mish gelu hardswish hardsigmoid hardtanh log_sigmoid hardshrink softshrink threshold'],
+  [
+    'same same',
+    'conj_physical resolve_conj resolve_neg alpha_dropout feature_dropout dropout tril triu flip fliplr flipud roll rot90',
+  ],
+  [
+    'same same',
+    'leaky_relu elu selu celu silu mish gelu hardswish hardsigmoid hardtanh log_sigmoid hardshrink softshrink threshold',
+  ],
   ['floating same', 'sigmoid tanh sqrt sin cos erf erfc atan arctan sinc digamma lgamma'],
-  ['any same', 'abs absolute exp exp2 expm1 log log10 log1p log2 rsqrt reciprocal square tan asin acos sinh cosh softmax.int log_softmax.int'],
-  ['any same', 'cumsum cumprod logcumsumexp softplus nan_to_num clamp clamp_min clamp_max clip frac pow.Tensor_Scalar bitwise_not'],
+  [
+    'any same',
+    'abs absolute exp exp2 expm1 log log10 log1p log2 rsqrt reciprocal square tan asin acos sinh cosh softmax.int log_softmax.int',
+  ],
+  [
+    'any same',
+    'cumsum cumprod logcumsumexp softplus nan_to_num clamp clamp_min clamp_max clip frac pow.Tensor_Scalar bitwise_not',
+  ],
   ['bool same', 'isnan isinf isfinite isposinf isneginf isreal signbit logical_not'],
-  ['bool same', 'eq.Scalar ne.Scalar lt.Scalar le.Scalar gt.Scalar ge.Scalar not_equal.Scalar less.Scalar less_equal.Scalar greater.Scalar greater_equal.Scalar'],
+  [
+    'bool same',
+    'eq.Scalar ne.Scalar lt.Scalar le.Scalar gt.Scalar ge.Scalar not_equal.Scalar less.Scalar less_equal.Scalar greater.Scalar greater_equal.Scalar',
+  ],
   // Two tensors, or a tensor and a number.
-  ['bool both', 'eq.Tensor ne.Tensor lt.Tensor le.Tensor gt.Tensor ge.Tensor not_equal.Tensor less.Tensor less_equal.Tensor greater.Tensor greater_equal.Tensor'],
+  [
+    'bool both',
+    'eq.Tensor ne.Tensor lt.Tensor le.Tensor gt.Tensor ge.Tensor not_equal.Tensor less.Tensor less_equal.Tensor greater.Tensor greater_equal.Tensor',
+  ],
   ['bool both', 'logical_and logical_or logical_xor isclose'],
-  ['both both', 'add.Tensor sub.Tensor subtract.Tensor mul.Tensor multiply.Tensor maximum minimum max.other min.other fmax fmin'],
-  ['number same', 'add.Scalar sub.Scalar subtract.Scalar mul.Scalar multiply.Scalar div.Scalar divide.Scalar true_divide.Scalar rsub.Scalar'],
+  [
+    'both both',
+    'add.Tensor sub.Tensor subtract.Tensor mul.Tensor multiply.Tensor maximum minimum max.other min.other fmax fmin',
+  ],
+  [
+    'number same',
+    'add.Scalar sub.Scalar subtract.Scalar mul.Scalar multiply.Scalar div.Scalar divide.Scalar true_divide.Scalar rsub.Scalar',
+  ],
   ['quotient both', 'div.Tensor divide.Tensor true_divide.Tensor'],
   ['same same', 'index_fill.int_Scalar'],
   // Creation.
@@ -60,25 +84,42 @@ const RULES = [
   ['same up', 'unsqueeze'],
   ['same down', 'select.int'],
   ['same size', 'reshape view expand broadcast_to'],
-  ['same any', 'squeeze squeeze.dim squeeze.dims flatten.using_ints unflatten.int repeat tile ravel embedding take gather masked_fill.Scalar'],
+  [
+    'same any',
+    'squeeze squeeze.dim squeeze.dims flatten.using_ints unflatten.int repeat tile ravel embedding take gather masked_fill.Scalar',
+  ],
   ['same 1', 'masked_select'],
-  ['same same', 'permute transpose.int t swapaxes swapdims movedim.int movedim.intlist moveaxis.int narrow slice.Tensor index_select'],
+  [
+    'same same',
+    'permute transpose.int t swapaxes swapdims movedim.int movedim.intlist moveaxis.int narrow slice.Tensor index_select',
+  ],
   ['same same', 'index_copy scatter.value scatter.src'],
   // Linear algebra and layers: under autocast the dtype is another.
   ['any 1', 'mv'],
   ['any 2', 'mm addmm outer ger'],
   ['any 3', 'bmm baddbmm'],
-  ['any same', 'conv1d conv2d conv3d conv1d.padding conv2d.padding conv3d.padding conv_transpose2d.input conv_transpose1d conv_transpose3d.input'],
-  ['any same', 'max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d'],
+  [
+    'any same',
+    'conv1d conv2d conv3d conv1d.padding conv2d.padding conv3d.padding conv_transpose2d.input conv_transpose1d conv_transpose3d.input',
+  ],
+  [
+    'any same',
+    'max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d',
+  ],
   ['any same', 'batch_norm layer_norm group_norm instance_norm'],
 ];
 
 /** In-place operators that give self another rank: `this` would say something false. */
-const CHANGES_RANK = /^(unsqueeze_|squeeze_|resize_|resize_as_|resize_as_sparse_|set_|as_strided_|sparse_resize_|sparse_resize_and_clear_|_resize_output_)$/;
+const CHANGES_RANK =
+  /^(unsqueeze_|squeeze_|resize_|resize_as_|resize_as_sparse_|set_|as_strided_|sparse_resize_|sparse_resize_and_clear_|_resize_output_)$/;
 
 const rules = new Map();
 for (const [results, names] of RULES)
-  for (const name of words(names)) rules.set(name, results.split(', ').map((result) => result.split(' ')));
+  for (const name of words(names))
+    rules.set(
+      name,
+      results.split(', ').map((result) => result.split(' ')),
+    );
 
 /** Names in the table, for the check that each is an operator. */
 export const ruleNames = [...rules.keys()];
@@ -116,9 +157,19 @@ export function resultTypes(schema) {
   }
   const returns = rule.map(([dtype, rank]) => {
     const [kind, fallback] = dtype.split(':');
-    let dtypeText = { same: 'D', floating: 'Floating<D>', number: 'WithNumber<D>', both: 'Together<D, D2>', quotient: 'Floating<Together<D, D2>>', second: 'D2', any: 'DType' }[kind];
+    let dtypeText = {
+      same: 'D',
+      floating: 'Floating<D>',
+      number: 'WithNumber<D>',
+      both: 'Together<D, D2>',
+      quotient: 'Floating<Together<D, D2>>',
+      second: 'D2',
+      any: 'DType',
+    }[kind];
     if (kind === 'option') {
-      generics.push(`E extends DType = ${fallback === undefined ? 'DType' : fallback === 'same' ? 'D' : `'${fallback}'`}`);
+      generics.push(
+        `E extends DType = ${fallback === undefined ? 'DType' : fallback === 'same' ? 'D' : `'${fallback}'`}`,
+      );
       parameters.dtype = 'E | null';
       dtypeText = 'E';
     } else if (kind === 'argument') {
@@ -126,15 +177,19 @@ export function resultTypes(schema) {
       parameters.dtype = 'E';
       dtypeText = 'E';
     } else dtypeText ??= `'${kind}'`;
-    let rankText = { same: 'R', up: 'RankUp<R>', down: 'RankDown<R>', both: 'BroadcastRank<R, R2>', any: 'number' }[rank] ?? rank;
+    let rankText =
+      { same: 'R', up: 'RankUp<R>', down: 'RankDown<R>', both: 'BroadcastRank<R, R2>', any: 'number' }[rank] ?? rank;
     if (rank === 'size') {
       const size = schema.arguments.find(({ name }) => SIZE_ARGUMENTS.includes(name));
       generics.unshift('const S extends Size');
       parameters[size.name] = 'S';
       rankText = 'RankOf<S>';
     }
-    return dtypeText === 'DType' && rankText === 'number' ? 'Tensor' : `Tensor<${dtypeText}${rankText === 'number' ? '' : `, ${rankText}`}>`;
+    return dtypeText === 'DType' && rankText === 'number'
+      ? 'Tensor'
+      : `Tensor<${dtypeText}${rankText === 'number' ? '' : `, ${rankText}`}>`;
   });
-  if (returns.length !== schema.returns.length) throw new Error(`codegen: the rule of ${camelCase(full)} has another number of results`);
+  if (returns.length !== schema.returns.length)
+    throw new Error(`codegen: the rule of ${camelCase(full)} has another number of results`);
   return { generics, withSelf, parameters, returns };
 }

@@ -1,5 +1,5 @@
 /** @file The TypeScript signature of a schema, as a function and as a method, with its doc comment. */
-import { fullName, identifier, returnsItsArguments, shapeOfCall } from './call-shape.mjs';
+import { identifier, isRequiredOption, returnsItsArguments, shapeOfCall } from './call-shape.mjs';
 import { namedTupleOf } from './named-tuples.mjs';
 import { resultTypes } from './result-types.mjs';
 import { camelCase } from './schema.mjs';
@@ -48,6 +48,7 @@ export function defaultText(argument) {
 
 function optionText(argument, type) {
   const documented = argument.default === '' ? '' : `/** @default ${defaultText(argument)} */ `;
+  if (isRequiredOption(argument)) return `${camelCase(argument.name)}: ${type}`;
   return `${documented}${camelCase(argument.name)}?: ${type} | undefined`;
 }
 
@@ -80,7 +81,9 @@ export function signature(schema, asMethod) {
     (argument) => `${identifier(argument.name)}: ${typed(argument)}`,
   );
   if (options.length > 0)
-    parts.push(`options?: { ${options.map((argument) => optionText(argument, typed(argument))).join('; ')} }`);
+    parts.push(
+      `options${options.some(isRequiredOption) ? '' : '?'}: { ${options.map((argument) => optionText(argument, typed(argument))).join('; ')} }`,
+    );
   const generics = known === null ? [] : asMethod ? known.generics : [...known.withSelf, ...known.generics];
   return `${generics.length === 0 ? '' : `<${generics.join(', ')}>`}(${parts.join(', ')}): ${returnType(schema, known, asMethod)}`;
 }
@@ -96,11 +99,3 @@ export function docComment(schema, versions, indent = '') {
   }
   return `${indent}/** ${lines.join(' ')} */`;
 }
-
-/** How a call is written, for messages: `sum(self, dim, { keepdim, dtype })`. */
-export const formOf = (schema) => {
-  const { positional, options } = shapeOfCall(schema);
-  const parts = positional.map((argument) => camelCase(argument.name));
-  if (options.length > 0) parts.push(`{ ${options.map((argument) => camelCase(argument.name)).join(', ')} }`);
-  return `${fullName(schema)}(${parts.join(', ')})`;
-};

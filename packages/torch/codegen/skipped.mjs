@@ -4,10 +4,7 @@ import { EXPRESSIBLE } from './signatures.mjs';
 
 /** By name. */
 const NAMES = [
-  [
-    /^(item|_local_scalar_dense|is_leaf|data|set_data|_backward)$/,
-    'written by hand in Tensor, or part of autograd',
-  ],
+  [/^(item|_local_scalar_dense|is_leaf|data|set_data|_backward)$/, 'written by hand in Tensor, or part of autograd'],
 ];
 
 /** By overload. */
@@ -30,7 +27,8 @@ export function reasonToSkip(schema) {
     if (EXPRESSIBLE.has(type.base)) continue;
     if (type.base.startsWith('__torch__.')) return 'a class of TorchScript, for quantized recurrent networks';
     const reason = TYPES[type.base];
-    if (reason === undefined) throw new Error(`codegen: ${fullName(schema)}: no reason to leave out the type ${type.base}`);
+    if (reason === undefined)
+      throw new Error(`codegen: ${fullName(schema)}: no reason to leave out the type ${type.base}`);
     return reason;
   }
   return null;

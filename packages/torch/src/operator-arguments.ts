@@ -1,7 +1,7 @@
 /** @file What the generated operators check of their arguments before a call, and the errors when one does not fit. */
 import { ArgumentError } from './errors.js';
-import { Generator } from './generator.js';
 import { OPERATORS } from './generated/table.js';
+import { Generator } from './generator.js';
 import { type HandleList, handlesOf } from './handle-list.js';
 import type { Handle } from './native.js';
 import { Tensor } from './tensor.js';
@@ -65,7 +65,11 @@ export function noTensor(value: unknown, index: number, place: number): never {
 }
 
 /** The handle of an optional tensor. @throws ArgumentError when it is something else */
-export function handleOrNull(tensor: Tensor | null | undefined, index: number, place: number): Handle | null | undefined {
+export function handleOrNull(
+  tensor: Tensor | null | undefined,
+  index: number,
+  place: number,
+): Handle | null | undefined {
   if (tensor === null || tensor === undefined) return tensor;
   return tensor.handle ?? refuse(index, place, 'a Tensor or null', tensor);
 }

@@ -2,8 +2,8 @@
 import { MissingOperatorError } from './errors.js';
 import { OPERATORS } from './generated/table.js';
 import { type HandleResults, mapHandles } from './handle-list.js';
-import { type Handle, native } from './native.js';
 import type { NamedTupleClass } from './named-tuple.js';
+import { type Handle, native } from './native.js';
 import { Tensor, wrap, wrapOptional } from './tensor.js';
 
 const ids = new Int32Array(OPERATORS.length).fill(-1);
@@ -45,7 +45,10 @@ export function isScalar(value: unknown): boolean {
 }
 
 export function isTensorList(value: unknown): boolean {
-  return Array.isArray(value) && (value.length === 0 || value[0] instanceof Tensor || value[0] === null || value[0] === undefined);
+  return (
+    Array.isArray(value) &&
+    (value.length === 0 || value[0] instanceof Tensor || value[0] === null || value[0] === undefined)
+  );
 }
 
 export function isNumberList(value: unknown, orNumber: boolean): boolean {

@@ -351,11 +351,11 @@ declare module '../tensor.js' {
     /** `aten::_sparse_sum(Tensor self) -> Tensor` */
     _sparseSum(): Tensor;
     /** `aten::_sparse_sum.dtype(Tensor self, *, ScalarType dtype) -> Tensor` */
-    _sparseSum(dtype: DType): Tensor;
+    _sparseSum(options: { dtype: DType }): Tensor;
     /** `aten::_sparse_sum.dim(Tensor self, int[1] dim) -> Tensor` */
     _sparseSum(dim: number | readonly number[]): Tensor;
     /** `aten::_sparse_sum.dim_dtype(Tensor self, int[1] dim, *, ScalarType dtype) -> Tensor` */
-    _sparseSum(dim: number | readonly number[], dtype: DType): Tensor;
+    _sparseSum(dim: number | readonly number[], options: { dtype: DType }): Tensor;
     /** `aten::_standard_gamma(Tensor self, Generator? generator=None) -> Tensor` */
     _standardGamma(options?: { /** @default null */ generator?: Generator | null | undefined }): Tensor;
     /** `aten::_standard_gamma_grad(Tensor self, Tensor output) -> Tensor` */
@@ -571,7 +571,7 @@ declare module '../tensor.js' {
     /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
     argsort(options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor<'int64', R>;
     /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
-    argsort(stable: boolean, options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor<'int64', R>;
+    argsort(options: { stable: boolean; /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor<'int64', R>;
     /** `aten::argwhere(Tensor self) -> Tensor` */
     argwhere(): Tensor;
     /** `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)` */
@@ -1132,20 +1132,20 @@ declare module '../tensor.js' {
     getDevice(): number;
     /** `aten::glu(Tensor self, int dim=-1) -> Tensor` */
     glu(options?: { /** @default -1 */ dim?: number | undefined }): Tensor;
+    /** `aten::gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]` */
+    gradient(options: { dim: number | readonly number[]; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]` */
+    gradient(options: { spacing: Scalar; dim: number | readonly number[]; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
     /** `aten::gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]` */
     gradient(options?: { /** @default null */ spacing?: Scalar | null | undefined; /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-    /** `aten::gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
-    gradient(spacing: readonly Tensor[], options?: { /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-    /** `aten::gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-    gradient(spacing: readonly Tensor[], dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-    /** `aten::gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]` */
-    gradient(dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-    /** `aten::gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
-    gradient(spacing: readonly Scalar[], options?: { /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
     /** `aten::gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-    gradient(spacing: readonly Scalar[], dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-    /** `aten::gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-    gradient(spacing: Scalar, dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    gradient(options: { spacing: readonly Scalar[]; dim: number | readonly number[]; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
+    gradient(options: { spacing: readonly Scalar[]; /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
+    gradient(options: { spacing: readonly Tensor[]; dim: number | readonly number[]; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+    /** `aten::gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
+    gradient(options: { spacing: readonly Tensor[]; /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
     /** `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor` */
     greater<R2 extends number>(other: Tensor<DType, R2>): Tensor<'bool', BroadcastRank<R, R2>>;
     /** `aten::greater.Scalar(Tensor self, Scalar other) -> Tensor` */
@@ -1427,7 +1427,7 @@ declare module '../tensor.js' {
     /** `aten::linalg__powsum(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` Only in libtorch 2.13. */
     linalgPowsum(options?: { /** @default 2 */ ord?: Scalar | undefined; /** @default null */ dim?: number | readonly number[] | null | undefined; /** @default false */ keepdim?: boolean | undefined; /** @default null */ dtype?: DType | null | undefined }): Tensor;
     /** `aten::linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor` */
-    linalgSolveTriangular(B: Tensor, upper: boolean, options?: { /** @default true */ left?: boolean | undefined; /** @default false */ unitriangular?: boolean | undefined }): Tensor;
+    linalgSolveTriangular(B: Tensor, options: { upper: boolean; /** @default true */ left?: boolean | undefined; /** @default false */ unitriangular?: boolean | undefined }): Tensor;
     /** `aten::linalg_tensorinv(Tensor self, int ind=2) -> Tensor` */
     linalgTensorinv(options?: { /** @default 2 */ ind?: number | undefined }): Tensor;
     /** `aten::linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor` */
@@ -1727,15 +1727,15 @@ declare module '../tensor.js' {
     /** `aten::nonzero_numpy(Tensor self) -> Tensor[]` */
     nonzeroNumpy(): Tensor[];
     /** `aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor` Only in libtorch 2.13. */
-    nonzeroStatic(size: number, options?: { /** @default -1 */ fillValue?: number | undefined }): Tensor;
+    nonzeroStatic(options: { size: number; /** @default -1 */ fillValue?: number | undefined }): Tensor;
     /** `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor` */
     norm(options?: { /** @default 2 */ p?: Scalar | undefined }): Tensor<DType, 0>;
     /** `aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor` */
-    norm(p: Scalar | null, dtype: DType): Tensor;
+    norm(p: Scalar | null, options: { dtype: DType }): Tensor;
     /** `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor` */
     norm(p: Scalar | null, dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
     /** `aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor` */
-    norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType): Tensor;
+    norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType }): Tensor;
     /** `aten::normal_functional(Tensor self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor` */
     normalFunctional(options?: { /** @default 0 */ mean?: number | undefined; /** @default 1 */ std?: number | undefined; /** @default null */ generator?: Generator | null | undefined }): Tensor;
     /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
@@ -1957,11 +1957,11 @@ declare module '../tensor.js' {
     /** `aten::round(Tensor self) -> Tensor` */
     round(): Tensor<D, R>;
     /** `aten::round.decimals(Tensor self, *, int decimals) -> Tensor` */
-    round(decimals: number): Tensor;
+    round(options: { decimals: number }): Tensor;
     /** `aten::round_(Tensor(a!) self) -> Tensor(a!)` */
     round_(): this;
     /** `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)` */
-    round_(decimals: number): this;
+    round_(options: { decimals: number }): this;
     /** `aten::row_indices(Tensor(a) self) -> Tensor(a)` */
     rowIndices(): Tensor;
     /** `aten::row_indices_copy(Tensor self) -> Tensor` */
@@ -1987,11 +1987,11 @@ declare module '../tensor.js' {
     /** `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor` */
     scatter(dim: number, index: Tensor, src: Tensor): Tensor<D, R>;
     /** `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor` */
-    scatter(dim: number, index: Tensor, src: Tensor, reduce: string): Tensor;
+    scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor;
     /** `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
     scatter(dim: number, index: Tensor, value: Scalar): Tensor<D, R>;
     /** `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor` */
-    scatter(dim: number, index: Tensor, value: Scalar, reduce: string): Tensor;
+    scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor;
     /** `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor` */
     scatterAdd(dim: number, index: Tensor, src: Tensor): Tensor;
     /** `aten::scatter_add_(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)` */
@@ -2003,11 +2003,11 @@ declare module '../tensor.js' {
     /** `aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)` */
     scatter_(dim: number, index: Tensor, src: Tensor): this;
     /** `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)` */
-    scatter_(dim: number, index: Tensor, src: Tensor, reduce: string): this;
+    scatter_(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): this;
     /** `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)` */
     scatter_(dim: number, index: Tensor, value: Scalar): this;
     /** `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)` */
-    scatter_(dim: number, index: Tensor, value: Scalar, reduce: string): this;
+    scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this;
     /** `aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)` */
     select(dim: number, index: number): Tensor<D, RankDown<R>>;
     /** `aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor` */

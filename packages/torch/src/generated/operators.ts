@@ -865,11 +865,11 @@ export function _emptyAffineQuantized(a0?: any, a1?: any): any {
 }
 
 /** `aten::_empty_per_channel_affine_quantized(SymInt[] size, *, Tensor scales, Tensor zero_points, int axis, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=0) -> Tensor` */
-export function _emptyPerChannelAffineQuantized(size: number | readonly number[], scales: Tensor, zeroPoints: Tensor, axis: number, options?: { /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default 0 */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function _emptyPerChannelAffineQuantized(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (a4 === undefined) return wrap(native.invoke(id(163), a0, (a1?.handle ?? noTensor(a1, 163, 1)), (a2?.handle ?? noTensor(a2, 163, 2)), a3) as number);
-  known(a4, 163);
-  return wrap(native.invoke(id(163), a0, (a1?.handle ?? noTensor(a1, 163, 1)), (a2?.handle ?? noTensor(a2, 163, 2)), a3, a4.dtype, a4.layout, a4.device, a4.pinMemory, a4.memoryFormat) as number);
+export function _emptyPerChannelAffineQuantized(size: number | readonly number[], options: { scales: Tensor; zeroPoints: Tensor; axis: number; /** @default null */ dtype?: DType | null | undefined; /** @default null */ layout?: Layout | null | undefined; /** @default null */ device?: Device | null | undefined; /** @default null */ pinMemory?: boolean | null | undefined; /** @default 0 */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function _emptyPerChannelAffineQuantized(a0?: any, a1?: any): any {
+  if (a1 === undefined) return wrap(native.invoke(id(163), a0) as number);
+  known(a1, 163);
+  return wrap(native.invoke(id(163), a0, (a1.scales?.handle ?? noTensor(a1.scales, 163, 1)), (a1.zeroPoints?.handle ?? noTensor(a1.zeroPoints, 163, 2)), a1.axis, a1.dtype, a1.layout, a1.device, a1.pinMemory, a1.memoryFormat) as number);
 }
 
 /** `aten::_euclidean_dist(Tensor x1, Tensor x2) -> Tensor` */
@@ -2088,99 +2088,99 @@ export function _functionalSymConstrainRangeForSize(a0?: any, a1?: any, a2?: any
   return wrap(native.invoke(id(415), a0, a1, a2, (a3?.handle ?? noTensor(a3, 415, 3))) as number);
 }
 
-/** `aten::_fused_adagrad.tensor_lr(Tensor[] self, Tensor[] grads, Tensor[] state_sums, Tensor[] state_steps, *, Tensor lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] state_sums_out)` Only in libtorch 2.13. */
-export function _fusedAdagrad(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, lrDecay: number, weightDecay: number, eps: number, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutStateSumsOut<Tensor[], Tensor[], Tensor[]>;
 /** `aten::_fused_adagrad(Tensor[] self, Tensor[] grads, Tensor[] state_sums, Tensor[] state_steps, *, float lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] state_sums_out, Tensor[] state_steps_out)` Only in libtorch 2.13. */
-export function _fusedAdagrad(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, lrDecay: number, weightDecay: number, eps: number, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutStateSumsOutStateStepsOut<Tensor[], Tensor[], Tensor[], Tensor[]>;
-export function _fusedAdagrad(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any): any {
-  if (a4 instanceof Tensor) {
-    if (a9 === undefined) return results(native.invoke(id(416), listOf(a0, 416, 0), listOf(a1, 416, 1), listOf(a2, 416, 2), listOf(a3, 416, 3), a4.handle, a5, a6, a7, a8), 'LLL', SelfOutGradsOutStateSumsOut);
-    known(a9, 416);
-    return results(native.invoke(id(416), listOf(a0, 416, 0), listOf(a1, 416, 1), listOf(a2, 416, 2), listOf(a3, 416, 3), a4.handle, a5, a6, a7, a8, handleOrNull(a9.gradScale, 416, 9), handleOrNull(a9.foundInf, 416, 10)), 'LLL', SelfOutGradsOutStateSumsOut);
+export function _fusedAdagrad(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: number; lrDecay: number; weightDecay: number; eps: number; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutStateSumsOutStateStepsOut<Tensor[], Tensor[], Tensor[], Tensor[]>;
+/** `aten::_fused_adagrad.tensor_lr(Tensor[] self, Tensor[] grads, Tensor[] state_sums, Tensor[] state_steps, *, Tensor lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] state_sums_out)` Only in libtorch 2.13. */
+export function _fusedAdagrad(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: Tensor; lrDecay: number; weightDecay: number; eps: number; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutStateSumsOut<Tensor[], Tensor[], Tensor[]>;
+export function _fusedAdagrad(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
+  if ((a4 === undefined || (isOptions(a4) && (a4.lr == null || typeof a4.lr === 'number')))) {
+    if (a4 === undefined) return results(native.invoke(id(416), listOf(a0, 416, 0), listOf(a1, 416, 1), listOf(a2, 416, 2), listOf(a3, 416, 3)), 'LLLL', SelfOutGradsOutStateSumsOutStateStepsOut);
+    known(a4, 416);
+    return results(native.invoke(id(416), listOf(a0, 416, 0), listOf(a1, 416, 1), listOf(a2, 416, 2), listOf(a3, 416, 3), a4.lr, a4.lrDecay, a4.weightDecay, a4.eps, a4.maximize, handleOrNull(a4.gradScale, 416, 9), handleOrNull(a4.foundInf, 416, 10)), 'LLLL', SelfOutGradsOutStateSumsOutStateStepsOut);
   }
-  if (a9 === undefined) return results(native.invoke(id(417), listOf(a0, 417, 0), listOf(a1, 417, 1), listOf(a2, 417, 2), listOf(a3, 417, 3), a4, a5, a6, a7, a8), 'LLLL', SelfOutGradsOutStateSumsOutStateStepsOut);
-  known(a9, 417);
-  return results(native.invoke(id(417), listOf(a0, 417, 0), listOf(a1, 417, 1), listOf(a2, 417, 2), listOf(a3, 417, 3), a4, a5, a6, a7, a8, handleOrNull(a9.gradScale, 417, 9), handleOrNull(a9.foundInf, 417, 10)), 'LLLL', SelfOutGradsOutStateSumsOutStateStepsOut);
+  if (a4 === undefined) return results(native.invoke(id(417), listOf(a0, 417, 0), listOf(a1, 417, 1), listOf(a2, 417, 2), listOf(a3, 417, 3)), 'LLL', SelfOutGradsOutStateSumsOut);
+  known(a4, 417);
+  return results(native.invoke(id(417), listOf(a0, 417, 0), listOf(a1, 417, 1), listOf(a2, 417, 2), listOf(a3, 417, 3), (a4.lr?.handle ?? noTensor(a4.lr, 417, 4)), a4.lrDecay, a4.weightDecay, a4.eps, a4.maximize, handleOrNull(a4.gradScale, 417, 9), handleOrNull(a4.foundInf, 417, 10)), 'LLL', SelfOutGradsOutStateSumsOut);
 }
 
-/** `aten::_fused_adagrad_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] state_sums, Tensor[] state_steps, *, Tensor lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
-export function _fusedAdagrad_(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, lrDecay: number, weightDecay: number, eps: number, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
 /** `aten::_fused_adagrad_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] state_sums, Tensor(d!)[] state_steps, *, float lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
-export function _fusedAdagrad_(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, lrDecay: number, weightDecay: number, eps: number, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
-export function _fusedAdagrad_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any): any {
-  if (isTensorList(a3) && a4 instanceof Tensor) {
-    if (a9 === undefined) { native.invokeVoid(id(420), listOf(a0, 420, 0), listOf(a1, 420, 1), listOf(a2, 420, 2), listOf(a3, 420, 3), a4.handle, a5, a6, a7, a8); return undefined; }
-    known(a9, 420);
-    native.invokeVoid(id(420), listOf(a0, 420, 0), listOf(a1, 420, 1), listOf(a2, 420, 2), listOf(a3, 420, 3), a4.handle, a5, a6, a7, a8, handleOrNull(a9.gradScale, 420, 9), handleOrNull(a9.foundInf, 420, 10));
+export function _fusedAdagrad_(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: number; lrDecay: number; weightDecay: number; eps: number; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+/** `aten::_fused_adagrad_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] state_sums, Tensor[] state_steps, *, Tensor lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
+export function _fusedAdagrad_(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: Tensor; lrDecay: number; weightDecay: number; eps: number; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+export function _fusedAdagrad_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
+  if (isTensorList(a3) && (a4 === undefined || (isOptions(a4) && (a4.lr == null || typeof a4.lr === 'number')))) {
+    if (a4 === undefined) { native.invokeVoid(id(420), listOf(a0, 420, 0), listOf(a1, 420, 1), listOf(a2, 420, 2), listOf(a3, 420, 3)); return undefined; }
+    known(a4, 420);
+    native.invokeVoid(id(420), listOf(a0, 420, 0), listOf(a1, 420, 1), listOf(a2, 420, 2), listOf(a3, 420, 3), a4.lr, a4.lrDecay, a4.weightDecay, a4.eps, a4.maximize, handleOrNull(a4.gradScale, 420, 9), handleOrNull(a4.foundInf, 420, 10));
     return undefined;
   }
-  if (a9 === undefined) { native.invokeVoid(id(421), listOf(a0, 421, 0), listOf(a1, 421, 1), listOf(a2, 421, 2), listOf(a3, 421, 3), a4, a5, a6, a7, a8); return undefined; }
-  known(a9, 421);
-  native.invokeVoid(id(421), listOf(a0, 421, 0), listOf(a1, 421, 1), listOf(a2, 421, 2), listOf(a3, 421, 3), a4, a5, a6, a7, a8, handleOrNull(a9.gradScale, 421, 9), handleOrNull(a9.foundInf, 421, 10));
+  if (a4 === undefined) { native.invokeVoid(id(421), listOf(a0, 421, 0), listOf(a1, 421, 1), listOf(a2, 421, 2), listOf(a3, 421, 3)); return undefined; }
+  known(a4, 421);
+  native.invokeVoid(id(421), listOf(a0, 421, 0), listOf(a1, 421, 1), listOf(a2, 421, 2), listOf(a3, 421, 3), (a4.lr?.handle ?? noTensor(a4.lr, 421, 4)), a4.lrDecay, a4.weightDecay, a4.eps, a4.maximize, handleOrNull(a4.gradScale, 421, 9), handleOrNull(a4.foundInf, 421, 10));
   return undefined;
 }
 
-/** `aten::_fused_adam.tensor_lr(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] exp_avgs_out, Tensor[] exp_avg_sqs_out, Tensor[] max_exp_avg_sqs_out)` Only in libtorch 2.13. */
-export function _fusedAdam(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut<Tensor[], Tensor[], Tensor[], Tensor[], Tensor[]>;
 /** `aten::_fused_adam(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] exp_avgs_out, Tensor[] exp_avg_sqs_out, Tensor[] max_exp_avg_sqs_out)` */
-export function _fusedAdam(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut<Tensor[], Tensor[], Tensor[], Tensor[], Tensor[]>;
-export function _fusedAdam(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any, a11?: any, a12?: any, a13?: any): any {
-  if (a6 instanceof Tensor) {
-    if (a13 === undefined) return results(native.invoke(id(422), listOf(a0, 422, 0), listOf(a1, 422, 1), listOf(a2, 422, 2), listOf(a3, 422, 3), listOf(a4, 422, 4), listOf(a5, 422, 5), a6.handle, a7, a8, a9, a10, a11, a12), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
-    known(a13, 422);
-    return results(native.invoke(id(422), listOf(a0, 422, 0), listOf(a1, 422, 1), listOf(a2, 422, 2), listOf(a3, 422, 3), listOf(a4, 422, 4), listOf(a5, 422, 5), a6.handle, a7, a8, a9, a10, a11, a12, handleOrNull(a13.gradScale, 422, 13), handleOrNull(a13.foundInf, 422, 14)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
+export function _fusedAdam(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut<Tensor[], Tensor[], Tensor[], Tensor[], Tensor[]>;
+/** `aten::_fused_adam.tensor_lr(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] exp_avgs_out, Tensor[] exp_avg_sqs_out, Tensor[] max_exp_avg_sqs_out)` Only in libtorch 2.13. */
+export function _fusedAdam(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: Tensor; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut<Tensor[], Tensor[], Tensor[], Tensor[], Tensor[]>;
+export function _fusedAdam(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any): any {
+  if ((a6 === undefined || (isOptions(a6) && (a6.lr == null || typeof a6.lr === 'number')))) {
+    if (a6 === undefined) return results(native.invoke(id(422), listOf(a0, 422, 0), listOf(a1, 422, 1), listOf(a2, 422, 2), listOf(a3, 422, 3), listOf(a4, 422, 4), listOf(a5, 422, 5)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
+    known(a6, 422);
+    return results(native.invoke(id(422), listOf(a0, 422, 0), listOf(a1, 422, 1), listOf(a2, 422, 2), listOf(a3, 422, 3), listOf(a4, 422, 4), listOf(a5, 422, 5), a6.lr, a6.beta1, a6.beta2, a6.weightDecay, a6.eps, a6.amsgrad, a6.maximize, handleOrNull(a6.gradScale, 422, 13), handleOrNull(a6.foundInf, 422, 14)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
   }
-  if (a13 === undefined) return results(native.invoke(id(423), listOf(a0, 423, 0), listOf(a1, 423, 1), listOf(a2, 423, 2), listOf(a3, 423, 3), listOf(a4, 423, 4), listOf(a5, 423, 5), a6, a7, a8, a9, a10, a11, a12), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
-  known(a13, 423);
-  return results(native.invoke(id(423), listOf(a0, 423, 0), listOf(a1, 423, 1), listOf(a2, 423, 2), listOf(a3, 423, 3), listOf(a4, 423, 4), listOf(a5, 423, 5), a6, a7, a8, a9, a10, a11, a12, handleOrNull(a13.gradScale, 423, 13), handleOrNull(a13.foundInf, 423, 14)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
+  if (a6 === undefined) return results(native.invoke(id(423), listOf(a0, 423, 0), listOf(a1, 423, 1), listOf(a2, 423, 2), listOf(a3, 423, 3), listOf(a4, 423, 4), listOf(a5, 423, 5)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
+  known(a6, 423);
+  return results(native.invoke(id(423), listOf(a0, 423, 0), listOf(a1, 423, 1), listOf(a2, 423, 2), listOf(a3, 423, 3), listOf(a4, 423, 4), listOf(a5, 423, 5), (a6.lr?.handle ?? noTensor(a6.lr, 423, 6)), a6.beta1, a6.beta2, a6.weightDecay, a6.eps, a6.amsgrad, a6.maximize, handleOrNull(a6.gradScale, 423, 13), handleOrNull(a6.foundInf, 423, 14)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
 }
 
-/** `aten::_fused_adam_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
-export function _fusedAdam_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
 /** `aten::_fused_adam_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` */
-export function _fusedAdam_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
-export function _fusedAdam_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any, a11?: any, a12?: any, a13?: any): any {
-  if (a6 instanceof Tensor) {
-    if (a13 === undefined) { native.invokeVoid(id(426), listOf(a0, 426, 0), listOf(a1, 426, 1), listOf(a2, 426, 2), listOf(a3, 426, 3), listOf(a4, 426, 4), listOf(a5, 426, 5), a6.handle, a7, a8, a9, a10, a11, a12); return undefined; }
-    known(a13, 426);
-    native.invokeVoid(id(426), listOf(a0, 426, 0), listOf(a1, 426, 1), listOf(a2, 426, 2), listOf(a3, 426, 3), listOf(a4, 426, 4), listOf(a5, 426, 5), a6.handle, a7, a8, a9, a10, a11, a12, handleOrNull(a13.gradScale, 426, 13), handleOrNull(a13.foundInf, 426, 14));
+export function _fusedAdam_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+/** `aten::_fused_adam_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
+export function _fusedAdam_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: Tensor; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+export function _fusedAdam_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any): any {
+  if ((a6 === undefined || (isOptions(a6) && (a6.lr == null || typeof a6.lr === 'number')))) {
+    if (a6 === undefined) { native.invokeVoid(id(426), listOf(a0, 426, 0), listOf(a1, 426, 1), listOf(a2, 426, 2), listOf(a3, 426, 3), listOf(a4, 426, 4), listOf(a5, 426, 5)); return undefined; }
+    known(a6, 426);
+    native.invokeVoid(id(426), listOf(a0, 426, 0), listOf(a1, 426, 1), listOf(a2, 426, 2), listOf(a3, 426, 3), listOf(a4, 426, 4), listOf(a5, 426, 5), a6.lr, a6.beta1, a6.beta2, a6.weightDecay, a6.eps, a6.amsgrad, a6.maximize, handleOrNull(a6.gradScale, 426, 13), handleOrNull(a6.foundInf, 426, 14));
     return undefined;
   }
-  if (a13 === undefined) { native.invokeVoid(id(427), listOf(a0, 427, 0), listOf(a1, 427, 1), listOf(a2, 427, 2), listOf(a3, 427, 3), listOf(a4, 427, 4), listOf(a5, 427, 5), a6, a7, a8, a9, a10, a11, a12); return undefined; }
-  known(a13, 427);
-  native.invokeVoid(id(427), listOf(a0, 427, 0), listOf(a1, 427, 1), listOf(a2, 427, 2), listOf(a3, 427, 3), listOf(a4, 427, 4), listOf(a5, 427, 5), a6, a7, a8, a9, a10, a11, a12, handleOrNull(a13.gradScale, 427, 13), handleOrNull(a13.foundInf, 427, 14));
+  if (a6 === undefined) { native.invokeVoid(id(427), listOf(a0, 427, 0), listOf(a1, 427, 1), listOf(a2, 427, 2), listOf(a3, 427, 3), listOf(a4, 427, 4), listOf(a5, 427, 5)); return undefined; }
+  known(a6, 427);
+  native.invokeVoid(id(427), listOf(a0, 427, 0), listOf(a1, 427, 1), listOf(a2, 427, 2), listOf(a3, 427, 3), listOf(a4, 427, 4), listOf(a5, 427, 5), (a6.lr?.handle ?? noTensor(a6.lr, 427, 6)), a6.beta1, a6.beta2, a6.weightDecay, a6.eps, a6.amsgrad, a6.maximize, handleOrNull(a6.gradScale, 427, 13), handleOrNull(a6.foundInf, 427, 14));
   return undefined;
 }
 
-/** `aten::_fused_adamw.tensor_lr(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] exp_avgs_out, Tensor[] exp_avg_sqs_out, Tensor[] max_exp_avg_sqs_out)` Only in libtorch 2.13. */
-export function _fusedAdamw(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut<Tensor[], Tensor[], Tensor[], Tensor[], Tensor[]>;
 /** `aten::_fused_adamw(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] exp_avgs_out, Tensor[] exp_avg_sqs_out, Tensor[] max_exp_avg_sqs_out)` Only in libtorch 2.13. */
-export function _fusedAdamw(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut<Tensor[], Tensor[], Tensor[], Tensor[], Tensor[]>;
-export function _fusedAdamw(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any, a11?: any, a12?: any, a13?: any): any {
-  if (a6 instanceof Tensor) {
-    if (a13 === undefined) return results(native.invoke(id(428), listOf(a0, 428, 0), listOf(a1, 428, 1), listOf(a2, 428, 2), listOf(a3, 428, 3), listOf(a4, 428, 4), listOf(a5, 428, 5), a6.handle, a7, a8, a9, a10, a11, a12), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
-    known(a13, 428);
-    return results(native.invoke(id(428), listOf(a0, 428, 0), listOf(a1, 428, 1), listOf(a2, 428, 2), listOf(a3, 428, 3), listOf(a4, 428, 4), listOf(a5, 428, 5), a6.handle, a7, a8, a9, a10, a11, a12, handleOrNull(a13.gradScale, 428, 13), handleOrNull(a13.foundInf, 428, 14)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
+export function _fusedAdamw(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut<Tensor[], Tensor[], Tensor[], Tensor[], Tensor[]>;
+/** `aten::_fused_adamw.tensor_lr(Tensor[] self, Tensor[] grads, Tensor[] exp_avgs, Tensor[] exp_avg_sqs, Tensor[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] exp_avgs_out, Tensor[] exp_avg_sqs_out, Tensor[] max_exp_avg_sqs_out)` Only in libtorch 2.13. */
+export function _fusedAdamw(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: Tensor; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut<Tensor[], Tensor[], Tensor[], Tensor[], Tensor[]>;
+export function _fusedAdamw(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any): any {
+  if ((a6 === undefined || (isOptions(a6) && (a6.lr == null || typeof a6.lr === 'number')))) {
+    if (a6 === undefined) return results(native.invoke(id(428), listOf(a0, 428, 0), listOf(a1, 428, 1), listOf(a2, 428, 2), listOf(a3, 428, 3), listOf(a4, 428, 4), listOf(a5, 428, 5)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
+    known(a6, 428);
+    return results(native.invoke(id(428), listOf(a0, 428, 0), listOf(a1, 428, 1), listOf(a2, 428, 2), listOf(a3, 428, 3), listOf(a4, 428, 4), listOf(a5, 428, 5), a6.lr, a6.beta1, a6.beta2, a6.weightDecay, a6.eps, a6.amsgrad, a6.maximize, handleOrNull(a6.gradScale, 428, 13), handleOrNull(a6.foundInf, 428, 14)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
   }
-  if (a13 === undefined) return results(native.invoke(id(429), listOf(a0, 429, 0), listOf(a1, 429, 1), listOf(a2, 429, 2), listOf(a3, 429, 3), listOf(a4, 429, 4), listOf(a5, 429, 5), a6, a7, a8, a9, a10, a11, a12), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
-  known(a13, 429);
-  return results(native.invoke(id(429), listOf(a0, 429, 0), listOf(a1, 429, 1), listOf(a2, 429, 2), listOf(a3, 429, 3), listOf(a4, 429, 4), listOf(a5, 429, 5), a6, a7, a8, a9, a10, a11, a12, handleOrNull(a13.gradScale, 429, 13), handleOrNull(a13.foundInf, 429, 14)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
+  if (a6 === undefined) return results(native.invoke(id(429), listOf(a0, 429, 0), listOf(a1, 429, 1), listOf(a2, 429, 2), listOf(a3, 429, 3), listOf(a4, 429, 4), listOf(a5, 429, 5)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
+  known(a6, 429);
+  return results(native.invoke(id(429), listOf(a0, 429, 0), listOf(a1, 429, 1), listOf(a2, 429, 2), listOf(a3, 429, 3), listOf(a4, 429, 4), listOf(a5, 429, 5), (a6.lr?.handle ?? noTensor(a6.lr, 429, 6)), a6.beta1, a6.beta2, a6.weightDecay, a6.eps, a6.amsgrad, a6.maximize, handleOrNull(a6.gradScale, 429, 13), handleOrNull(a6.foundInf, 429, 14)), 'LLLLL', SelfOutGradsOutExpAvgsOutExpAvgSqsOutMaxExpAvgSqsOut);
 }
 
-/** `aten::_fused_adamw_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
-export function _fusedAdamw_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
 /** `aten::_fused_adamw_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
-export function _fusedAdamw_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
-export function _fusedAdamw_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any, a11?: any, a12?: any, a13?: any): any {
-  if (a6 instanceof Tensor) {
-    if (a13 === undefined) { native.invokeVoid(id(432), listOf(a0, 432, 0), listOf(a1, 432, 1), listOf(a2, 432, 2), listOf(a3, 432, 3), listOf(a4, 432, 4), listOf(a5, 432, 5), a6.handle, a7, a8, a9, a10, a11, a12); return undefined; }
-    known(a13, 432);
-    native.invokeVoid(id(432), listOf(a0, 432, 0), listOf(a1, 432, 1), listOf(a2, 432, 2), listOf(a3, 432, 3), listOf(a4, 432, 4), listOf(a5, 432, 5), a6.handle, a7, a8, a9, a10, a11, a12, handleOrNull(a13.gradScale, 432, 13), handleOrNull(a13.foundInf, 432, 14));
+export function _fusedAdamw_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+/** `aten::_fused_adamw_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
+export function _fusedAdamw_(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], options: { lr: Tensor; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+export function _fusedAdamw_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any): any {
+  if ((a6 === undefined || (isOptions(a6) && (a6.lr == null || typeof a6.lr === 'number')))) {
+    if (a6 === undefined) { native.invokeVoid(id(432), listOf(a0, 432, 0), listOf(a1, 432, 1), listOf(a2, 432, 2), listOf(a3, 432, 3), listOf(a4, 432, 4), listOf(a5, 432, 5)); return undefined; }
+    known(a6, 432);
+    native.invokeVoid(id(432), listOf(a0, 432, 0), listOf(a1, 432, 1), listOf(a2, 432, 2), listOf(a3, 432, 3), listOf(a4, 432, 4), listOf(a5, 432, 5), a6.lr, a6.beta1, a6.beta2, a6.weightDecay, a6.eps, a6.amsgrad, a6.maximize, handleOrNull(a6.gradScale, 432, 13), handleOrNull(a6.foundInf, 432, 14));
     return undefined;
   }
-  if (a13 === undefined) { native.invokeVoid(id(433), listOf(a0, 433, 0), listOf(a1, 433, 1), listOf(a2, 433, 2), listOf(a3, 433, 3), listOf(a4, 433, 4), listOf(a5, 433, 5), a6, a7, a8, a9, a10, a11, a12); return undefined; }
-  known(a13, 433);
-  native.invokeVoid(id(433), listOf(a0, 433, 0), listOf(a1, 433, 1), listOf(a2, 433, 2), listOf(a3, 433, 3), listOf(a4, 433, 4), listOf(a5, 433, 5), a6, a7, a8, a9, a10, a11, a12, handleOrNull(a13.gradScale, 433, 13), handleOrNull(a13.foundInf, 433, 14));
+  if (a6 === undefined) { native.invokeVoid(id(433), listOf(a0, 433, 0), listOf(a1, 433, 1), listOf(a2, 433, 2), listOf(a3, 433, 3), listOf(a4, 433, 4), listOf(a5, 433, 5)); return undefined; }
+  known(a6, 433);
+  native.invokeVoid(id(433), listOf(a0, 433, 0), listOf(a1, 433, 1), listOf(a2, 433, 2), listOf(a3, 433, 3), listOf(a4, 433, 4), listOf(a5, 433, 5), (a6.lr?.handle ?? noTensor(a6.lr, 433, 6)), a6.beta1, a6.beta2, a6.weightDecay, a6.eps, a6.amsgrad, a6.maximize, handleOrNull(a6.gradScale, 433, 13), handleOrNull(a6.foundInf, 433, 14));
   return undefined;
 }
 
@@ -2230,35 +2230,35 @@ export function _fusedSdpChoice(a0?: any, a1?: any, a2?: any, a3?: any): any {
   return native.invoke(id(441), (a0?.handle ?? noTensor(a0, 441, 0)), (a1?.handle ?? noTensor(a1, 441, 1)), (a2?.handle ?? noTensor(a2, 441, 2)), handleOrNull(a3.attnMask, 441, 3), a3.dropoutP, a3.isCausal, a3.scale, a3.enableGqa);
 }
 
-/** `aten::_fused_sgd.tensor_lr(Tensor[] self, Tensor[] grads, Tensor[] momentum_buffer_list, *, float weight_decay, float momentum, Tensor lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] momentum_buffer_list_out)` Only in libtorch 2.13. */
-export function _fusedSgd(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], weightDecay: number, momentum: number, lr: Tensor, dampening: number, nesterov: boolean, maximize: boolean, isFirstStep: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutMomentumBufferListOut<Tensor[], Tensor[], Tensor[]>;
 /** `aten::_fused_sgd(Tensor[] self, Tensor[] grads, Tensor[] momentum_buffer_list, *, float weight_decay, float momentum, float lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] momentum_buffer_list_out)` Only in libtorch 2.13. */
-export function _fusedSgd(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], weightDecay: number, momentum: number, lr: number, dampening: number, nesterov: boolean, maximize: boolean, isFirstStep: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutMomentumBufferListOut<Tensor[], Tensor[], Tensor[]>;
-export function _fusedSgd(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any): any {
-  if (a5 instanceof Tensor) {
-    if (a10 === undefined) return results(native.invoke(id(442), listOf(a0, 442, 0), listOf(a1, 442, 1), listOf(a2, 442, 2), a3, a4, a5.handle, a6, a7, a8, a9), 'LLL', SelfOutGradsOutMomentumBufferListOut);
-    known(a10, 442);
-    return results(native.invoke(id(442), listOf(a0, 442, 0), listOf(a1, 442, 1), listOf(a2, 442, 2), a3, a4, a5.handle, a6, a7, a8, a9, handleOrNull(a10.gradScale, 442, 10), handleOrNull(a10.foundInf, 442, 11)), 'LLL', SelfOutGradsOutMomentumBufferListOut);
+export function _fusedSgd(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], options: { weightDecay: number; momentum: number; lr: number; dampening: number; nesterov: boolean; maximize: boolean; isFirstStep: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutMomentumBufferListOut<Tensor[], Tensor[], Tensor[]>;
+/** `aten::_fused_sgd.tensor_lr(Tensor[] self, Tensor[] grads, Tensor[] momentum_buffer_list, *, float weight_decay, float momentum, Tensor lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None) -> (Tensor[] self_out, Tensor[] grads_out, Tensor[] momentum_buffer_list_out)` Only in libtorch 2.13. */
+export function _fusedSgd(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], options: { weightDecay: number; momentum: number; lr: Tensor; dampening: number; nesterov: boolean; maximize: boolean; isFirstStep: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): SelfOutGradsOutMomentumBufferListOut<Tensor[], Tensor[], Tensor[]>;
+export function _fusedSgd(a0?: any, a1?: any, a2?: any, a3?: any): any {
+  if ((a3 === undefined || (isOptions(a3) && (a3.lr == null || typeof a3.lr === 'number')))) {
+    if (a3 === undefined) return results(native.invoke(id(442), listOf(a0, 442, 0), listOf(a1, 442, 1), listOf(a2, 442, 2)), 'LLL', SelfOutGradsOutMomentumBufferListOut);
+    known(a3, 442);
+    return results(native.invoke(id(442), listOf(a0, 442, 0), listOf(a1, 442, 1), listOf(a2, 442, 2), a3.weightDecay, a3.momentum, a3.lr, a3.dampening, a3.nesterov, a3.maximize, a3.isFirstStep, handleOrNull(a3.gradScale, 442, 10), handleOrNull(a3.foundInf, 442, 11)), 'LLL', SelfOutGradsOutMomentumBufferListOut);
   }
-  if (a10 === undefined) return results(native.invoke(id(443), listOf(a0, 443, 0), listOf(a1, 443, 1), listOf(a2, 443, 2), a3, a4, a5, a6, a7, a8, a9), 'LLL', SelfOutGradsOutMomentumBufferListOut);
-  known(a10, 443);
-  return results(native.invoke(id(443), listOf(a0, 443, 0), listOf(a1, 443, 1), listOf(a2, 443, 2), a3, a4, a5, a6, a7, a8, a9, handleOrNull(a10.gradScale, 443, 10), handleOrNull(a10.foundInf, 443, 11)), 'LLL', SelfOutGradsOutMomentumBufferListOut);
+  if (a3 === undefined) return results(native.invoke(id(443), listOf(a0, 443, 0), listOf(a1, 443, 1), listOf(a2, 443, 2)), 'LLL', SelfOutGradsOutMomentumBufferListOut);
+  known(a3, 443);
+  return results(native.invoke(id(443), listOf(a0, 443, 0), listOf(a1, 443, 1), listOf(a2, 443, 2), a3.weightDecay, a3.momentum, (a3.lr?.handle ?? noTensor(a3.lr, 443, 5)), a3.dampening, a3.nesterov, a3.maximize, a3.isFirstStep, handleOrNull(a3.gradScale, 443, 10), handleOrNull(a3.foundInf, 443, 11)), 'LLL', SelfOutGradsOutMomentumBufferListOut);
 }
 
-/** `aten::_fused_sgd_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] momentum_buffer_list, *, float weight_decay, float momentum, Tensor lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
-export function _fusedSgd_(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], weightDecay: number, momentum: number, lr: Tensor, dampening: number, nesterov: boolean, maximize: boolean, isFirstStep: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
 /** `aten::_fused_sgd_(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] momentum_buffer_list, *, float weight_decay, float momentum, float lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
-export function _fusedSgd_(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], weightDecay: number, momentum: number, lr: number, dampening: number, nesterov: boolean, maximize: boolean, isFirstStep: boolean, options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
-export function _fusedSgd_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any): any {
-  if (a5 instanceof Tensor) {
-    if (a10 === undefined) { native.invokeVoid(id(446), listOf(a0, 446, 0), listOf(a1, 446, 1), listOf(a2, 446, 2), a3, a4, a5.handle, a6, a7, a8, a9); return undefined; }
-    known(a10, 446);
-    native.invokeVoid(id(446), listOf(a0, 446, 0), listOf(a1, 446, 1), listOf(a2, 446, 2), a3, a4, a5.handle, a6, a7, a8, a9, handleOrNull(a10.gradScale, 446, 10), handleOrNull(a10.foundInf, 446, 11));
+export function _fusedSgd_(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], options: { weightDecay: number; momentum: number; lr: number; dampening: number; nesterov: boolean; maximize: boolean; isFirstStep: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+/** `aten::_fused_sgd_.tensor_lr(Tensor(a!)[] self, Tensor(b!)[] grads, Tensor(c!)[] momentum_buffer_list, *, float weight_decay, float momentum, Tensor lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None) -> ()` Only in libtorch 2.13. */
+export function _fusedSgd_(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], options: { weightDecay: number; momentum: number; lr: Tensor; dampening: number; nesterov: boolean; maximize: boolean; isFirstStep: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+export function _fusedSgd_(a0?: any, a1?: any, a2?: any, a3?: any): any {
+  if ((a3 === undefined || (isOptions(a3) && (a3.lr == null || typeof a3.lr === 'number')))) {
+    if (a3 === undefined) { native.invokeVoid(id(446), listOf(a0, 446, 0), listOf(a1, 446, 1), listOf(a2, 446, 2)); return undefined; }
+    known(a3, 446);
+    native.invokeVoid(id(446), listOf(a0, 446, 0), listOf(a1, 446, 1), listOf(a2, 446, 2), a3.weightDecay, a3.momentum, a3.lr, a3.dampening, a3.nesterov, a3.maximize, a3.isFirstStep, handleOrNull(a3.gradScale, 446, 10), handleOrNull(a3.foundInf, 446, 11));
     return undefined;
   }
-  if (a10 === undefined) { native.invokeVoid(id(447), listOf(a0, 447, 0), listOf(a1, 447, 1), listOf(a2, 447, 2), a3, a4, a5, a6, a7, a8, a9); return undefined; }
-  known(a10, 447);
-  native.invokeVoid(id(447), listOf(a0, 447, 0), listOf(a1, 447, 1), listOf(a2, 447, 2), a3, a4, a5, a6, a7, a8, a9, handleOrNull(a10.gradScale, 447, 10), handleOrNull(a10.foundInf, 447, 11));
+  if (a3 === undefined) { native.invokeVoid(id(447), listOf(a0, 447, 0), listOf(a1, 447, 1), listOf(a2, 447, 2)); return undefined; }
+  known(a3, 447);
+  native.invokeVoid(id(447), listOf(a0, 447, 0), listOf(a1, 447, 1), listOf(a2, 447, 2), a3.weightDecay, a3.momentum, (a3.lr?.handle ?? noTensor(a3.lr, 447, 5)), a3.dampening, a3.nesterov, a3.maximize, a3.isFirstStep, handleOrNull(a3.gradScale, 447, 10), handleOrNull(a3.foundInf, 447, 11));
   return undefined;
 }
 
@@ -2418,10 +2418,11 @@ export function _lazyClone(a0?: any, a1?: any): any {
 }
 
 /** `aten::_linalg_check_errors(Tensor info, str api_name, *, bool is_matrix) -> ()` */
-export function _linalgCheckErrors(info: Tensor, apiName: string, isMatrix: boolean): void;
-export function _linalgCheckErrors(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a3 !== undefined) unexpected(a3, 477);
-  native.invokeVoid(id(477), (a0?.handle ?? noTensor(a0, 477, 0)), a1, a2);
+export function _linalgCheckErrors(info: Tensor, apiName: string, options: { isMatrix: boolean }): void;
+export function _linalgCheckErrors(a0?: any, a1?: any, a2?: any): any {
+  if (a2 === undefined) { native.invokeVoid(id(477), (a0?.handle ?? noTensor(a0, 477, 0)), a1); return undefined; }
+  known(a2, 477);
+  native.invokeVoid(id(477), (a0?.handle ?? noTensor(a0, 477, 0)), a1, a2.isMatrix);
   return undefined;
 }
 
@@ -3600,26 +3601,28 @@ export function _sparseSparseMatmul(a0?: any, a1?: any, a2?: any): any {
 /** `aten::_sparse_sum(Tensor self) -> Tensor` */
 export function _sparseSum(self: Tensor): Tensor;
 /** `aten::_sparse_sum.dtype(Tensor self, *, ScalarType dtype) -> Tensor` */
-export function _sparseSum(self: Tensor, dtype: DType): Tensor;
+export function _sparseSum(self: Tensor, options: { dtype: DType }): Tensor;
 /** `aten::_sparse_sum.dim(Tensor self, int[1] dim) -> Tensor` */
 export function _sparseSum(self: Tensor, dim: number | readonly number[]): Tensor;
 /** `aten::_sparse_sum.dim_dtype(Tensor self, int[1] dim, *, ScalarType dtype) -> Tensor` */
-export function _sparseSum(self: Tensor, dim: number | readonly number[], dtype: DType): Tensor;
-export function _sparseSum(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (isOptions(a1)) {
+export function _sparseSum(self: Tensor, dim: number | readonly number[], options: { dtype: DType }): Tensor;
+export function _sparseSum(a0?: any, a1?: any, a2?: any): any {
+  if (isOptions(a1) && (a1 === undefined || (isOptions(a1) && a1.dtype === undefined))) {
     if (a1 !== undefined) unexpected(a1, 704);
     return wrap(native.invoke(id(704), (a0?.handle ?? noTensor(a0, 704, 0))) as number);
   }
-  if (typeof a1 === 'string' && isOptions(a2)) {
-    if (a2 !== undefined) unexpected(a2, 705);
-    return wrap(native.invoke(id(705), (a0?.handle ?? noTensor(a0, 705, 0)), a1) as number);
+  if (isOptions(a1)) {
+    if (a1 === undefined) return wrap(native.invoke(id(705), (a0?.handle ?? noTensor(a0, 705, 0))) as number);
+    known(a1, 705);
+    return wrap(native.invoke(id(705), (a0?.handle ?? noTensor(a0, 705, 0)), a1.dtype) as number);
   }
-  if (isOptions(a2)) {
+  if ((a2 === undefined || (isOptions(a2) && a2.dtype === undefined))) {
     if (a2 !== undefined) unexpected(a2, 706);
     return wrap(native.invoke(id(706), (a0?.handle ?? noTensor(a0, 706, 0)), a1) as number);
   }
-  if (a3 !== undefined) unexpected(a3, 707);
-  return wrap(native.invoke(id(707), (a0?.handle ?? noTensor(a0, 707, 0)), a1, a2) as number);
+  if (a2 === undefined) return wrap(native.invoke(id(707), (a0?.handle ?? noTensor(a0, 707, 0)), a1) as number);
+  known(a2, 707);
+  return wrap(native.invoke(id(707), (a0?.handle ?? noTensor(a0, 707, 0)), a1, a2.dtype) as number);
 }
 
 /** `aten::_sparse_sum_backward(Tensor grad, Tensor self, int[] dim) -> Tensor` */
@@ -4934,16 +4937,16 @@ export function argmin(a0?: any, a1?: any): any {
 /** `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor` */
 export function argsort<R extends number>(self: Tensor<DType, R>, options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor<'int64', R>;
 /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
-export function argsort<R extends number>(self: Tensor<DType, R>, stable: boolean, options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor<'int64', R>;
-export function argsort(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function argsort<R extends number>(self: Tensor<DType, R>, options: { stable: boolean; /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor<'int64', R>;
+export function argsort(a0?: any, a1?: any): any {
+  if ((a1 === undefined || (isOptions(a1) && a1.stable === undefined))) {
     if (a1 === undefined) return wrap(native.invoke(id(989), (a0?.handle ?? noTensor(a0, 989, 0))) as number);
     known(a1, 989);
     return wrap(native.invoke(id(989), (a0?.handle ?? noTensor(a0, 989, 0)), a1.dim, a1.descending) as number);
   }
-  if (a2 === undefined) return wrap(native.invoke(id(990), (a0?.handle ?? noTensor(a0, 990, 0)), a1) as number);
-  known(a2, 990);
-  return wrap(native.invoke(id(990), (a0?.handle ?? noTensor(a0, 990, 0)), a1, a2.dim, a2.descending) as number);
+  if (a1 === undefined) return wrap(native.invoke(id(990), (a0?.handle ?? noTensor(a0, 990, 0))) as number);
+  known(a1, 990);
+  return wrap(native.invoke(id(990), (a0?.handle ?? noTensor(a0, 990, 0)), a1.stable, a1.dim, a1.descending) as number);
 }
 
 /** `aten::argwhere(Tensor self) -> Tensor` */
@@ -7829,54 +7832,54 @@ export function gluJvp(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
   return wrap(native.invoke(id(1591), (a0?.handle ?? noTensor(a0, 1591, 0)), (a1?.handle ?? noTensor(a1, 1591, 1)), (a2?.handle ?? noTensor(a2, 1591, 2)), a3) as number);
 }
 
+/** `aten::gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]` */
+export function gradient(self: Tensor, options: { dim: number | readonly number[]; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+/** `aten::gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]` */
+export function gradient(self: Tensor, options: { spacing: Scalar; dim: number | readonly number[]; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
 /** `aten::gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]` */
 export function gradient(self: Tensor, options?: { /** @default null */ spacing?: Scalar | null | undefined; /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-/** `aten::gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
-export function gradient(self: Tensor, spacing: readonly Tensor[], options?: { /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-/** `aten::gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-export function gradient(self: Tensor, spacing: readonly Tensor[], dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-/** `aten::gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]` */
-export function gradient(self: Tensor, dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-/** `aten::gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
-export function gradient(self: Tensor, spacing: readonly Scalar[], options?: { /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
 /** `aten::gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-export function gradient(self: Tensor, spacing: readonly Scalar[], dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-/** `aten::gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-export function gradient(self: Tensor, spacing: Scalar, dim: number | readonly number[], options?: { /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
-export function gradient(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (isOptions(a1)) {
+export function gradient(self: Tensor, options: { spacing: readonly Scalar[]; dim: number | readonly number[]; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+/** `aten::gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
+export function gradient(self: Tensor, options: { spacing: readonly Scalar[]; /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+/** `aten::gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
+export function gradient(self: Tensor, options: { spacing: readonly Tensor[]; dim: number | readonly number[]; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+/** `aten::gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
+export function gradient(self: Tensor, options: { spacing: readonly Tensor[]; /** @default null */ dim?: number | null | undefined; /** @default 1 */ edgeOrder?: number | undefined }): Tensor[];
+export function gradient(a0?: any, a1?: any): any {
+  if ((a1 === undefined || (isOptions(a1) && a1.spacing === undefined && (a1.dim == null || isNumberList(a1.dim, true))))) {
     if (a1 === undefined) return wrapAll(native.invoke(id(1594), (a0?.handle ?? noTensor(a0, 1594, 0))));
     known(a1, 1594);
-    return wrapAll(native.invoke(id(1594), (a0?.handle ?? noTensor(a0, 1594, 0)), a1.spacing, a1.dim, a1.edgeOrder));
+    return wrapAll(native.invoke(id(1594), (a0?.handle ?? noTensor(a0, 1594, 0)), a1.dim, a1.edgeOrder));
   }
-  if (isTensorList(a1) && isOptions(a2)) {
-    if (a2 === undefined) return wrapAll(native.invoke(id(1595), (a0?.handle ?? noTensor(a0, 1595, 0)), listOf(a1, 1595, 1)));
-    known(a2, 1595);
-    return wrapAll(native.invoke(id(1595), (a0?.handle ?? noTensor(a0, 1595, 0)), listOf(a1, 1595, 1), a2.dim, a2.edgeOrder));
+  if ((a1 === undefined || (isOptions(a1) && (a1.dim == null || isNumberList(a1.dim, true)) && (a1.spacing == null || isScalar(a1.spacing))))) {
+    if (a1 === undefined) return wrapAll(native.invoke(id(1595), (a0?.handle ?? noTensor(a0, 1595, 0))));
+    known(a1, 1595);
+    return wrapAll(native.invoke(id(1595), (a0?.handle ?? noTensor(a0, 1595, 0)), a1.spacing, a1.dim, a1.edgeOrder));
   }
-  if (isTensorList(a1) && isNumberList(a2, true)) {
-    if (a3 === undefined) return wrapAll(native.invoke(id(1596), (a0?.handle ?? noTensor(a0, 1596, 0)), listOf(a1, 1596, 1), a2));
-    known(a3, 1596);
-    return wrapAll(native.invoke(id(1596), (a0?.handle ?? noTensor(a0, 1596, 0)), listOf(a1, 1596, 1), a2, a3.edgeOrder));
+  if ((a1 === undefined || (isOptions(a1) && (a1.spacing == null || isScalar(a1.spacing)) && (a1.dim == null || typeof a1.dim === 'number')))) {
+    if (a1 === undefined) return wrapAll(native.invoke(id(1596), (a0?.handle ?? noTensor(a0, 1596, 0))));
+    known(a1, 1596);
+    return wrapAll(native.invoke(id(1596), (a0?.handle ?? noTensor(a0, 1596, 0)), a1.spacing, a1.dim, a1.edgeOrder));
   }
-  if (isNumberList(a1, true) && isOptions(a2) && (a2 === undefined || (isOptions(a2) && a2.dim === undefined))) {
-    if (a2 === undefined) return wrapAll(native.invoke(id(1597), (a0?.handle ?? noTensor(a0, 1597, 0)), a1));
-    known(a2, 1597);
-    return wrapAll(native.invoke(id(1597), (a0?.handle ?? noTensor(a0, 1597, 0)), a1, a2.edgeOrder));
+  if ((a1 === undefined || (isOptions(a1) && (a1.dim == null || isNumberList(a1.dim, true)) && (a1.spacing == null || isNumberList(a1.spacing, false))))) {
+    if (a1 === undefined) return wrapAll(native.invoke(id(1597), (a0?.handle ?? noTensor(a0, 1597, 0))));
+    known(a1, 1597);
+    return wrapAll(native.invoke(id(1597), (a0?.handle ?? noTensor(a0, 1597, 0)), a1.spacing, a1.dim, a1.edgeOrder));
   }
-  if (isNumberList(a1, false) && isOptions(a2)) {
-    if (a2 === undefined) return wrapAll(native.invoke(id(1598), (a0?.handle ?? noTensor(a0, 1598, 0)), a1));
-    known(a2, 1598);
-    return wrapAll(native.invoke(id(1598), (a0?.handle ?? noTensor(a0, 1598, 0)), a1, a2.dim, a2.edgeOrder));
+  if ((a1 === undefined || (isOptions(a1) && (a1.spacing == null || isNumberList(a1.spacing, false)) && (a1.dim == null || typeof a1.dim === 'number')))) {
+    if (a1 === undefined) return wrapAll(native.invoke(id(1598), (a0?.handle ?? noTensor(a0, 1598, 0))));
+    known(a1, 1598);
+    return wrapAll(native.invoke(id(1598), (a0?.handle ?? noTensor(a0, 1598, 0)), a1.spacing, a1.dim, a1.edgeOrder));
   }
-  if (isNumberList(a1, false)) {
-    if (a3 === undefined) return wrapAll(native.invoke(id(1599), (a0?.handle ?? noTensor(a0, 1599, 0)), a1, a2));
-    known(a3, 1599);
-    return wrapAll(native.invoke(id(1599), (a0?.handle ?? noTensor(a0, 1599, 0)), a1, a2, a3.edgeOrder));
+  if ((a1 === undefined || (isOptions(a1) && (a1.dim == null || isNumberList(a1.dim, true))))) {
+    if (a1 === undefined) return wrapAll(native.invoke(id(1599), (a0?.handle ?? noTensor(a0, 1599, 0))));
+    known(a1, 1599);
+    return wrapAll(native.invoke(id(1599), (a0?.handle ?? noTensor(a0, 1599, 0)), listOf(a1.spacing, 1599, 1), a1.dim, a1.edgeOrder));
   }
-  if (a3 === undefined) return wrapAll(native.invoke(id(1600), (a0?.handle ?? noTensor(a0, 1600, 0)), a1, a2));
-  known(a3, 1600);
-  return wrapAll(native.invoke(id(1600), (a0?.handle ?? noTensor(a0, 1600, 0)), a1, a2, a3.edgeOrder));
+  if (a1 === undefined) return wrapAll(native.invoke(id(1600), (a0?.handle ?? noTensor(a0, 1600, 0))));
+  known(a1, 1600);
+  return wrapAll(native.invoke(id(1600), (a0?.handle ?? noTensor(a0, 1600, 0)), listOf(a1.spacing, 1600, 1), a1.dim, a1.edgeOrder));
 }
 
 /** `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor` */
@@ -9283,11 +9286,11 @@ export function linalgSolveEx(a0?: any, a1?: any, a2?: any): any {
 }
 
 /** `aten::linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor` */
-export function linalgSolveTriangular(self: Tensor, B: Tensor, upper: boolean, options?: { /** @default true */ left?: boolean | undefined; /** @default false */ unitriangular?: boolean | undefined }): Tensor;
-export function linalgSolveTriangular(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a3 === undefined) return wrap(native.invoke(id(1910), (a0?.handle ?? noTensor(a0, 1910, 0)), (a1?.handle ?? noTensor(a1, 1910, 1)), a2) as number);
-  known(a3, 1910);
-  return wrap(native.invoke(id(1910), (a0?.handle ?? noTensor(a0, 1910, 0)), (a1?.handle ?? noTensor(a1, 1910, 1)), a2, a3.left, a3.unitriangular) as number);
+export function linalgSolveTriangular(self: Tensor, B: Tensor, options: { upper: boolean; /** @default true */ left?: boolean | undefined; /** @default false */ unitriangular?: boolean | undefined }): Tensor;
+export function linalgSolveTriangular(a0?: any, a1?: any, a2?: any): any {
+  if (a2 === undefined) return wrap(native.invoke(id(1910), (a0?.handle ?? noTensor(a0, 1910, 0)), (a1?.handle ?? noTensor(a1, 1910, 1))) as number);
+  known(a2, 1910);
+  return wrap(native.invoke(id(1910), (a0?.handle ?? noTensor(a0, 1910, 0)), (a1?.handle ?? noTensor(a1, 1910, 1)), a2.upper, a2.left, a2.unitriangular) as number);
 }
 
 /** `aten::linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)` */
@@ -9988,14 +9991,15 @@ export function median(a0?: any, a1?: any, a2?: any): any {
 /** `aten::meshgrid(Tensor[] tensors) -> Tensor[]` */
 export function meshgrid(tensors: readonly Tensor[]): Tensor[];
 /** `aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]` */
-export function meshgrid(tensors: readonly Tensor[], indexing: string): Tensor[];
-export function meshgrid(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function meshgrid(tensors: readonly Tensor[], options: { indexing: string }): Tensor[];
+export function meshgrid(a0?: any, a1?: any): any {
+  if ((a1 === undefined || (isOptions(a1) && a1.indexing === undefined))) {
     if (a1 !== undefined) unexpected(a1, 2068);
     return wrapAll(native.invoke(id(2068), listOf(a0, 2068, 0)));
   }
-  if (a2 !== undefined) unexpected(a2, 2069);
-  return wrapAll(native.invoke(id(2069), listOf(a0, 2069, 0), a1));
+  if (a1 === undefined) return wrapAll(native.invoke(id(2069), listOf(a0, 2069, 0)));
+  known(a1, 2069);
+  return wrapAll(native.invoke(id(2069), listOf(a0, 2069, 0), a1.indexing));
 }
 
 /** `aten::min(Tensor self) -> Tensor` */
@@ -10797,38 +10801,40 @@ export function nonzeroNumpy(a0?: any, a1?: any): any {
 }
 
 /** `aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor` Only in libtorch 2.13. */
-export function nonzeroStatic(self: Tensor, size: number, options?: { /** @default -1 */ fillValue?: number | undefined }): Tensor;
-export function nonzeroStatic(a0?: any, a1?: any, a2?: any): any {
-  if (a2 === undefined) return wrap(native.invoke(id(2263), (a0?.handle ?? noTensor(a0, 2263, 0)), a1) as number);
-  known(a2, 2263);
-  return wrap(native.invoke(id(2263), (a0?.handle ?? noTensor(a0, 2263, 0)), a1, a2.fillValue) as number);
+export function nonzeroStatic(self: Tensor, options: { size: number; /** @default -1 */ fillValue?: number | undefined }): Tensor;
+export function nonzeroStatic(a0?: any, a1?: any): any {
+  if (a1 === undefined) return wrap(native.invoke(id(2263), (a0?.handle ?? noTensor(a0, 2263, 0))) as number);
+  known(a1, 2263);
+  return wrap(native.invoke(id(2263), (a0?.handle ?? noTensor(a0, 2263, 0)), a1.size, a1.fillValue) as number);
 }
 
 /** `aten::norm.Scalar(Tensor self, Scalar p=2) -> Tensor` */
 export function norm(self: Tensor, options?: { /** @default 2 */ p?: Scalar | undefined }): Tensor<DType, 0>;
 /** `aten::norm.ScalarOpt_dtype(Tensor self, Scalar? p, *, ScalarType dtype) -> Tensor` */
-export function norm(self: Tensor, p: Scalar | null, dtype: DType): Tensor;
+export function norm(self: Tensor, p: Scalar | null, options: { dtype: DType }): Tensor;
 /** `aten::norm.ScalarOpt_dim(Tensor self, Scalar? p, int[1] dim, bool keepdim=False) -> Tensor` */
 export function norm(self: Tensor, p: Scalar | null, dim: number | readonly number[], options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
 /** `aten::norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype) -> Tensor` */
-export function norm(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType): Tensor;
-export function norm(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
+export function norm(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType }): Tensor;
+export function norm(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
   if (isOptions(a1)) {
     if (a1 === undefined) return wrap(native.invoke(id(2265), (a0?.handle ?? noTensor(a0, 2265, 0))) as number);
     known(a1, 2265);
     return wrap(native.invoke(id(2265), (a0?.handle ?? noTensor(a0, 2265, 0)), a1.p) as number);
   }
-  if (typeof a2 === 'string' && isOptions(a3)) {
-    if (a3 !== undefined) unexpected(a3, 2266);
-    return wrap(native.invoke(id(2266), (a0?.handle ?? noTensor(a0, 2266, 0)), a1, a2) as number);
+  if (isOptions(a2)) {
+    if (a2 === undefined) return wrap(native.invoke(id(2266), (a0?.handle ?? noTensor(a0, 2266, 0)), a1) as number);
+    known(a2, 2266);
+    return wrap(native.invoke(id(2266), (a0?.handle ?? noTensor(a0, 2266, 0)), a1, a2.dtype) as number);
   }
   if (isOptions(a3)) {
     if (a3 === undefined) return wrap(native.invoke(id(2267), (a0?.handle ?? noTensor(a0, 2267, 0)), a1, a2) as number);
     known(a3, 2267);
     return wrap(native.invoke(id(2267), (a0?.handle ?? noTensor(a0, 2267, 0)), a1, a2, a3.keepdim) as number);
   }
-  if (a5 !== undefined) unexpected(a5, 2268);
-  return wrap(native.invoke(id(2268), (a0?.handle ?? noTensor(a0, 2268, 0)), a1, a2, a3, a4) as number);
+  if (a4 === undefined) return wrap(native.invoke(id(2268), (a0?.handle ?? noTensor(a0, 2268, 0)), a1, a2, a3) as number);
+  known(a4, 2268);
+  return wrap(native.invoke(id(2268), (a0?.handle ?? noTensor(a0, 2268, 0)), a1, a2, a3, a4.dtype) as number);
 }
 
 /** `aten::norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor` */
@@ -12042,28 +12048,30 @@ export function rot90(a0?: any, a1?: any): any {
 /** `aten::round(Tensor self) -> Tensor` */
 export function round<D extends DType, R extends number>(self: Tensor<D, R>): Tensor<D, R>;
 /** `aten::round.decimals(Tensor self, *, int decimals) -> Tensor` */
-export function round(self: Tensor, decimals: number): Tensor;
-export function round(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function round(self: Tensor, options: { decimals: number }): Tensor;
+export function round(a0?: any, a1?: any): any {
+  if ((a1 === undefined || (isOptions(a1) && a1.decimals === undefined))) {
     if (a1 !== undefined) unexpected(a1, 2531);
     return wrap(native.invoke(id(2531), (a0?.handle ?? noTensor(a0, 2531, 0))) as number);
   }
-  if (a2 !== undefined) unexpected(a2, 2532);
-  return wrap(native.invoke(id(2532), (a0?.handle ?? noTensor(a0, 2532, 0)), a1) as number);
+  if (a1 === undefined) return wrap(native.invoke(id(2532), (a0?.handle ?? noTensor(a0, 2532, 0))) as number);
+  known(a1, 2532);
+  return wrap(native.invoke(id(2532), (a0?.handle ?? noTensor(a0, 2532, 0)), a1.decimals) as number);
 }
 
 /** `aten::round_(Tensor(a!) self) -> Tensor(a!)` */
 export function round_<T extends Tensor>(self: T): T;
 /** `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)` */
-export function round_<T extends Tensor>(self: T, decimals: number): T;
-export function round_(a0?: any, a1?: any, a2?: any): any {
-  if (isOptions(a1)) {
+export function round_<T extends Tensor>(self: T, options: { decimals: number }): T;
+export function round_(a0?: any, a1?: any): any {
+  if ((a1 === undefined || (isOptions(a1) && a1.decimals === undefined))) {
     if (a1 !== undefined) unexpected(a1, 2535);
     native.invokeVoid(id(2535), (a0?.handle ?? noTensor(a0, 2535, 0)));
     return a0;
   }
-  if (a2 !== undefined) unexpected(a2, 2536);
-  native.invokeVoid(id(2536), (a0?.handle ?? noTensor(a0, 2536, 0)), a1);
+  if (a1 === undefined) { native.invokeVoid(id(2536), (a0?.handle ?? noTensor(a0, 2536, 0))); return a0; }
+  known(a1, 2536);
+  native.invokeVoid(id(2536), (a0?.handle ?? noTensor(a0, 2536, 0)), a1.decimals);
   return a0;
 }
 
@@ -12186,26 +12194,28 @@ export function scaledDotProductAttention(a0?: any, a1?: any, a2?: any, a3?: any
 /** `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor` */
 export function scatter<D extends DType, R extends number>(self: Tensor<D, R>, dim: number, index: Tensor, src: Tensor): Tensor<D, R>;
 /** `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor` */
-export function scatter(self: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string): Tensor;
+export function scatter(self: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor;
 /** `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
 export function scatter<D extends DType, R extends number>(self: Tensor<D, R>, dim: number, index: Tensor, value: Scalar): Tensor<D, R>;
 /** `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor` */
-export function scatter(self: Tensor, dim: number, index: Tensor, value: Scalar, reduce: string): Tensor;
-export function scatter(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
-  if (a3 instanceof Tensor && isOptions(a4)) {
+export function scatter(self: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor;
+export function scatter(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
+  if (a3 instanceof Tensor && (a4 === undefined || (isOptions(a4) && a4.reduce === undefined))) {
     if (a4 !== undefined) unexpected(a4, 2560);
     return wrap(native.invoke(id(2560), (a0?.handle ?? noTensor(a0, 2560, 0)), a1, (a2?.handle ?? noTensor(a2, 2560, 2)), a3.handle) as number);
   }
-  if (a3 instanceof Tensor && typeof a4 === 'string') {
-    if (a5 !== undefined) unexpected(a5, 2561);
-    return wrap(native.invoke(id(2561), (a0?.handle ?? noTensor(a0, 2561, 0)), a1, (a2?.handle ?? noTensor(a2, 2561, 2)), a3.handle, a4) as number);
+  if (a3 instanceof Tensor) {
+    if (a4 === undefined) return wrap(native.invoke(id(2561), (a0?.handle ?? noTensor(a0, 2561, 0)), a1, (a2?.handle ?? noTensor(a2, 2561, 2)), a3.handle) as number);
+    known(a4, 2561);
+    return wrap(native.invoke(id(2561), (a0?.handle ?? noTensor(a0, 2561, 0)), a1, (a2?.handle ?? noTensor(a2, 2561, 2)), a3.handle, a4.reduce) as number);
   }
-  if (isOptions(a4)) {
+  if ((a4 === undefined || (isOptions(a4) && a4.reduce === undefined))) {
     if (a4 !== undefined) unexpected(a4, 2562);
     return wrap(native.invoke(id(2562), (a0?.handle ?? noTensor(a0, 2562, 0)), a1, (a2?.handle ?? noTensor(a2, 2562, 2)), a3) as number);
   }
-  if (a5 !== undefined) unexpected(a5, 2563);
-  return wrap(native.invoke(id(2563), (a0?.handle ?? noTensor(a0, 2563, 0)), a1, (a2?.handle ?? noTensor(a2, 2563, 2)), a3, a4) as number);
+  if (a4 === undefined) return wrap(native.invoke(id(2563), (a0?.handle ?? noTensor(a0, 2563, 0)), a1, (a2?.handle ?? noTensor(a2, 2563, 2)), a3) as number);
+  known(a4, 2563);
+  return wrap(native.invoke(id(2563), (a0?.handle ?? noTensor(a0, 2563, 0)), a1, (a2?.handle ?? noTensor(a2, 2563, 2)), a3, a4.reduce) as number);
 }
 
 /** `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor` */
@@ -12243,29 +12253,31 @@ export function scatterReduce_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any,
 /** `aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)` */
 export function scatter_<T extends Tensor>(self: T, dim: number, index: Tensor, src: Tensor): T;
 /** `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)` */
-export function scatter_<T extends Tensor>(self: T, dim: number, index: Tensor, src: Tensor, reduce: string): T;
+export function scatter_<T extends Tensor>(self: T, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): T;
 /** `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)` */
 export function scatter_<T extends Tensor>(self: T, dim: number, index: Tensor, value: Scalar): T;
 /** `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)` */
-export function scatter_<T extends Tensor>(self: T, dim: number, index: Tensor, value: Scalar, reduce: string): T;
-export function scatter_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
-  if (a3 instanceof Tensor && isOptions(a4)) {
+export function scatter_<T extends Tensor>(self: T, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): T;
+export function scatter_(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
+  if (a3 instanceof Tensor && (a4 === undefined || (isOptions(a4) && a4.reduce === undefined))) {
     if (a4 !== undefined) unexpected(a4, 2574);
     native.invokeVoid(id(2574), (a0?.handle ?? noTensor(a0, 2574, 0)), a1, (a2?.handle ?? noTensor(a2, 2574, 2)), a3.handle);
     return a0;
   }
-  if (a3 instanceof Tensor && typeof a4 === 'string') {
-    if (a5 !== undefined) unexpected(a5, 2575);
-    native.invokeVoid(id(2575), (a0?.handle ?? noTensor(a0, 2575, 0)), a1, (a2?.handle ?? noTensor(a2, 2575, 2)), a3.handle, a4);
+  if (a3 instanceof Tensor) {
+    if (a4 === undefined) { native.invokeVoid(id(2575), (a0?.handle ?? noTensor(a0, 2575, 0)), a1, (a2?.handle ?? noTensor(a2, 2575, 2)), a3.handle); return a0; }
+    known(a4, 2575);
+    native.invokeVoid(id(2575), (a0?.handle ?? noTensor(a0, 2575, 0)), a1, (a2?.handle ?? noTensor(a2, 2575, 2)), a3.handle, a4.reduce);
     return a0;
   }
-  if (isOptions(a4)) {
+  if ((a4 === undefined || (isOptions(a4) && a4.reduce === undefined))) {
     if (a4 !== undefined) unexpected(a4, 2576);
     native.invokeVoid(id(2576), (a0?.handle ?? noTensor(a0, 2576, 0)), a1, (a2?.handle ?? noTensor(a2, 2576, 2)), a3);
     return a0;
   }
-  if (a5 !== undefined) unexpected(a5, 2577);
-  native.invokeVoid(id(2577), (a0?.handle ?? noTensor(a0, 2577, 0)), a1, (a2?.handle ?? noTensor(a2, 2577, 2)), a3, a4);
+  if (a4 === undefined) { native.invokeVoid(id(2577), (a0?.handle ?? noTensor(a0, 2577, 0)), a1, (a2?.handle ?? noTensor(a2, 2577, 2)), a3); return a0; }
+  known(a4, 2577);
+  native.invokeVoid(id(2577), (a0?.handle ?? noTensor(a0, 2577, 0)), a1, (a2?.handle ?? noTensor(a2, 2577, 2)), a3, a4.reduce);
   return a0;
 }
 

@@ -395,12 +395,12 @@ export function _emptyAffineQuantizedOut(a0?: any, a1?: any, a2?: any): any {
 }
 
 /** `aten::_empty_per_channel_affine_quantized.out(SymInt[] size, *, Tensor scales, Tensor zero_points, int axis, MemoryFormat? memory_format=0, Tensor(a!) out) -> Tensor(a!)` */
-export function _emptyPerChannelAffineQuantizedOut(size: number | readonly number[], scales: Tensor, zeroPoints: Tensor, axis: number, out: Tensor, options?: { /** @default 0 */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
-export function _emptyPerChannelAffineQuantizedOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
-  if (a5 === undefined) { native.invokeVoid(id(164), a0, (a1?.handle ?? noTensor(a1, 164, 1)), (a2?.handle ?? noTensor(a2, 164, 2)), a3, (a4?.handle ?? noTensor(a4, 164, 4))); return a4; }
-  known(a5, 164);
-  native.invokeVoid(id(164), a0, (a1?.handle ?? noTensor(a1, 164, 1)), (a2?.handle ?? noTensor(a2, 164, 2)), a3, (a4?.handle ?? noTensor(a4, 164, 4)), a5.memoryFormat);
-  return a4;
+export function _emptyPerChannelAffineQuantizedOut(size: number | readonly number[], out: Tensor, options: { scales: Tensor; zeroPoints: Tensor; axis: number; /** @default 0 */ memoryFormat?: MemoryFormat | null | undefined }): Tensor;
+export function _emptyPerChannelAffineQuantizedOut(a0?: any, a1?: any, a2?: any): any {
+  if (a2 === undefined) { native.invokeVoid(id(164), a0, (a1?.handle ?? noTensor(a1, 164, 1))); return a1; }
+  known(a2, 164);
+  native.invokeVoid(id(164), a0, (a1?.handle ?? noTensor(a1, 164, 1)), (a2.scales?.handle ?? noTensor(a2.scales, 164, 2)), (a2.zeroPoints?.handle ?? noTensor(a2.zeroPoints, 164, 3)), a2.axis, a2.memoryFormat);
+  return a1;
 }
 
 /** `aten::_euclidean_dist.out(Tensor x1, Tensor x2, *, Tensor(a!) out) -> Tensor(a!)` */
@@ -1052,54 +1052,54 @@ export function _foreachZeroOut(a0?: any, a1?: any, a2?: any): any {
   return undefined;
 }
 
-/** `aten::_fused_adagrad.tensor_lr_out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] state_sums, Tensor[] state_steps, *, Tensor lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
-export function _fusedAdagradOut(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, lrDecay: number, weightDecay: number, eps: number, maximize: boolean, out: readonly Tensor[], options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
 /** `aten::_fused_adagrad.out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] state_sums, Tensor(d!)[] state_steps, *, float lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
-export function _fusedAdagradOut(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, lrDecay: number, weightDecay: number, eps: number, maximize: boolean, out: readonly Tensor[], options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
-export function _fusedAdagradOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any): any {
-  if (isTensorList(a3) && a4 instanceof Tensor) {
-    if (a10 === undefined) { native.invokeVoid(id(418), listOf(a0, 418, 0), listOf(a1, 418, 1), listOf(a2, 418, 2), listOf(a3, 418, 3), a4.handle, a5, a6, a7, a8, listOf(a9, 418, 9)); return undefined; }
-    known(a10, 418);
-    native.invokeVoid(id(418), listOf(a0, 418, 0), listOf(a1, 418, 1), listOf(a2, 418, 2), listOf(a3, 418, 3), a4.handle, a5, a6, a7, a8, listOf(a9, 418, 9), handleOrNull(a10.gradScale, 418, 10), handleOrNull(a10.foundInf, 418, 11));
+export function _fusedAdagradOut(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], out: readonly Tensor[], options: { lr: number; lrDecay: number; weightDecay: number; eps: number; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+/** `aten::_fused_adagrad.tensor_lr_out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] state_sums, Tensor[] state_steps, *, Tensor lr, float lr_decay, float weight_decay, float eps, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
+export function _fusedAdagradOut(self: readonly Tensor[], grads: readonly Tensor[], stateSums: readonly Tensor[], stateSteps: readonly Tensor[], out: readonly Tensor[], options: { lr: Tensor; lrDecay: number; weightDecay: number; eps: number; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+export function _fusedAdagradOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
+  if (isTensorList(a3) && (a5 === undefined || (isOptions(a5) && (a5.lr == null || typeof a5.lr === 'number')))) {
+    if (a5 === undefined) { native.invokeVoid(id(418), listOf(a0, 418, 0), listOf(a1, 418, 1), listOf(a2, 418, 2), listOf(a3, 418, 3), listOf(a4, 418, 4)); return undefined; }
+    known(a5, 418);
+    native.invokeVoid(id(418), listOf(a0, 418, 0), listOf(a1, 418, 1), listOf(a2, 418, 2), listOf(a3, 418, 3), listOf(a4, 418, 4), a5.lr, a5.lrDecay, a5.weightDecay, a5.eps, a5.maximize, handleOrNull(a5.gradScale, 418, 10), handleOrNull(a5.foundInf, 418, 11));
     return undefined;
   }
-  if (a10 === undefined) { native.invokeVoid(id(419), listOf(a0, 419, 0), listOf(a1, 419, 1), listOf(a2, 419, 2), listOf(a3, 419, 3), a4, a5, a6, a7, a8, listOf(a9, 419, 9)); return undefined; }
-  known(a10, 419);
-  native.invokeVoid(id(419), listOf(a0, 419, 0), listOf(a1, 419, 1), listOf(a2, 419, 2), listOf(a3, 419, 3), a4, a5, a6, a7, a8, listOf(a9, 419, 9), handleOrNull(a10.gradScale, 419, 10), handleOrNull(a10.foundInf, 419, 11));
+  if (a5 === undefined) { native.invokeVoid(id(419), listOf(a0, 419, 0), listOf(a1, 419, 1), listOf(a2, 419, 2), listOf(a3, 419, 3), listOf(a4, 419, 4)); return undefined; }
+  known(a5, 419);
+  native.invokeVoid(id(419), listOf(a0, 419, 0), listOf(a1, 419, 1), listOf(a2, 419, 2), listOf(a3, 419, 3), listOf(a4, 419, 4), (a5.lr?.handle ?? noTensor(a5.lr, 419, 5)), a5.lrDecay, a5.weightDecay, a5.eps, a5.maximize, handleOrNull(a5.gradScale, 419, 10), handleOrNull(a5.foundInf, 419, 11));
   return undefined;
 }
 
-/** `aten::_fused_adam.tensor_lr_out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
-export function _fusedAdamOut(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, out: readonly Tensor[], options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
 /** `aten::_fused_adam.out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` */
-export function _fusedAdamOut(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, out: readonly Tensor[], options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
-export function _fusedAdamOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any, a11?: any, a12?: any, a13?: any, a14?: any): any {
-  if (a6 instanceof Tensor) {
-    if (a14 === undefined) { native.invokeVoid(id(424), listOf(a0, 424, 0), listOf(a1, 424, 1), listOf(a2, 424, 2), listOf(a3, 424, 3), listOf(a4, 424, 4), listOf(a5, 424, 5), a6.handle, a7, a8, a9, a10, a11, a12, listOf(a13, 424, 13)); return undefined; }
-    known(a14, 424);
-    native.invokeVoid(id(424), listOf(a0, 424, 0), listOf(a1, 424, 1), listOf(a2, 424, 2), listOf(a3, 424, 3), listOf(a4, 424, 4), listOf(a5, 424, 5), a6.handle, a7, a8, a9, a10, a11, a12, listOf(a13, 424, 13), handleOrNull(a14.gradScale, 424, 14), handleOrNull(a14.foundInf, 424, 15));
+export function _fusedAdamOut(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], out: readonly Tensor[], options: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+/** `aten::_fused_adam.tensor_lr_out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
+export function _fusedAdamOut(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], out: readonly Tensor[], options: { lr: Tensor; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+export function _fusedAdamOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any): any {
+  if ((a7 === undefined || (isOptions(a7) && (a7.lr == null || typeof a7.lr === 'number')))) {
+    if (a7 === undefined) { native.invokeVoid(id(424), listOf(a0, 424, 0), listOf(a1, 424, 1), listOf(a2, 424, 2), listOf(a3, 424, 3), listOf(a4, 424, 4), listOf(a5, 424, 5), listOf(a6, 424, 6)); return undefined; }
+    known(a7, 424);
+    native.invokeVoid(id(424), listOf(a0, 424, 0), listOf(a1, 424, 1), listOf(a2, 424, 2), listOf(a3, 424, 3), listOf(a4, 424, 4), listOf(a5, 424, 5), listOf(a6, 424, 6), a7.lr, a7.beta1, a7.beta2, a7.weightDecay, a7.eps, a7.amsgrad, a7.maximize, handleOrNull(a7.gradScale, 424, 14), handleOrNull(a7.foundInf, 424, 15));
     return undefined;
   }
-  if (a14 === undefined) { native.invokeVoid(id(425), listOf(a0, 425, 0), listOf(a1, 425, 1), listOf(a2, 425, 2), listOf(a3, 425, 3), listOf(a4, 425, 4), listOf(a5, 425, 5), a6, a7, a8, a9, a10, a11, a12, listOf(a13, 425, 13)); return undefined; }
-  known(a14, 425);
-  native.invokeVoid(id(425), listOf(a0, 425, 0), listOf(a1, 425, 1), listOf(a2, 425, 2), listOf(a3, 425, 3), listOf(a4, 425, 4), listOf(a5, 425, 5), a6, a7, a8, a9, a10, a11, a12, listOf(a13, 425, 13), handleOrNull(a14.gradScale, 425, 14), handleOrNull(a14.foundInf, 425, 15));
+  if (a7 === undefined) { native.invokeVoid(id(425), listOf(a0, 425, 0), listOf(a1, 425, 1), listOf(a2, 425, 2), listOf(a3, 425, 3), listOf(a4, 425, 4), listOf(a5, 425, 5), listOf(a6, 425, 6)); return undefined; }
+  known(a7, 425);
+  native.invokeVoid(id(425), listOf(a0, 425, 0), listOf(a1, 425, 1), listOf(a2, 425, 2), listOf(a3, 425, 3), listOf(a4, 425, 4), listOf(a5, 425, 5), listOf(a6, 425, 6), (a7.lr?.handle ?? noTensor(a7.lr, 425, 7)), a7.beta1, a7.beta2, a7.weightDecay, a7.eps, a7.amsgrad, a7.maximize, handleOrNull(a7.gradScale, 425, 14), handleOrNull(a7.foundInf, 425, 15));
   return undefined;
 }
 
-/** `aten::_fused_adamw.tensor_lr_out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
-export function _fusedAdamwOut(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: Tensor, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, out: readonly Tensor[], options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
 /** `aten::_fused_adamw.out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, float lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
-export function _fusedAdamwOut(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], lr: number, beta1: number, beta2: number, weightDecay: number, eps: number, amsgrad: boolean, maximize: boolean, out: readonly Tensor[], options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
-export function _fusedAdamwOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any, a11?: any, a12?: any, a13?: any, a14?: any): any {
-  if (a6 instanceof Tensor) {
-    if (a14 === undefined) { native.invokeVoid(id(430), listOf(a0, 430, 0), listOf(a1, 430, 1), listOf(a2, 430, 2), listOf(a3, 430, 3), listOf(a4, 430, 4), listOf(a5, 430, 5), a6.handle, a7, a8, a9, a10, a11, a12, listOf(a13, 430, 13)); return undefined; }
-    known(a14, 430);
-    native.invokeVoid(id(430), listOf(a0, 430, 0), listOf(a1, 430, 1), listOf(a2, 430, 2), listOf(a3, 430, 3), listOf(a4, 430, 4), listOf(a5, 430, 5), a6.handle, a7, a8, a9, a10, a11, a12, listOf(a13, 430, 13), handleOrNull(a14.gradScale, 430, 14), handleOrNull(a14.foundInf, 430, 15));
+export function _fusedAdamwOut(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], out: readonly Tensor[], options: { lr: number; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+/** `aten::_fused_adamw.tensor_lr_out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] exp_avgs, Tensor(d!)[] exp_avg_sqs, Tensor(e!)[] max_exp_avg_sqs, Tensor[] state_steps, *, Tensor lr, float beta1, float beta2, float weight_decay, float eps, bool amsgrad, bool maximize, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
+export function _fusedAdamwOut(self: readonly Tensor[], grads: readonly Tensor[], expAvgs: readonly Tensor[], expAvgSqs: readonly Tensor[], maxExpAvgSqs: readonly Tensor[], stateSteps: readonly Tensor[], out: readonly Tensor[], options: { lr: Tensor; beta1: number; beta2: number; weightDecay: number; eps: number; amsgrad: boolean; maximize: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+export function _fusedAdamwOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any): any {
+  if ((a7 === undefined || (isOptions(a7) && (a7.lr == null || typeof a7.lr === 'number')))) {
+    if (a7 === undefined) { native.invokeVoid(id(430), listOf(a0, 430, 0), listOf(a1, 430, 1), listOf(a2, 430, 2), listOf(a3, 430, 3), listOf(a4, 430, 4), listOf(a5, 430, 5), listOf(a6, 430, 6)); return undefined; }
+    known(a7, 430);
+    native.invokeVoid(id(430), listOf(a0, 430, 0), listOf(a1, 430, 1), listOf(a2, 430, 2), listOf(a3, 430, 3), listOf(a4, 430, 4), listOf(a5, 430, 5), listOf(a6, 430, 6), a7.lr, a7.beta1, a7.beta2, a7.weightDecay, a7.eps, a7.amsgrad, a7.maximize, handleOrNull(a7.gradScale, 430, 14), handleOrNull(a7.foundInf, 430, 15));
     return undefined;
   }
-  if (a14 === undefined) { native.invokeVoid(id(431), listOf(a0, 431, 0), listOf(a1, 431, 1), listOf(a2, 431, 2), listOf(a3, 431, 3), listOf(a4, 431, 4), listOf(a5, 431, 5), a6, a7, a8, a9, a10, a11, a12, listOf(a13, 431, 13)); return undefined; }
-  known(a14, 431);
-  native.invokeVoid(id(431), listOf(a0, 431, 0), listOf(a1, 431, 1), listOf(a2, 431, 2), listOf(a3, 431, 3), listOf(a4, 431, 4), listOf(a5, 431, 5), a6, a7, a8, a9, a10, a11, a12, listOf(a13, 431, 13), handleOrNull(a14.gradScale, 431, 14), handleOrNull(a14.foundInf, 431, 15));
+  if (a7 === undefined) { native.invokeVoid(id(431), listOf(a0, 431, 0), listOf(a1, 431, 1), listOf(a2, 431, 2), listOf(a3, 431, 3), listOf(a4, 431, 4), listOf(a5, 431, 5), listOf(a6, 431, 6)); return undefined; }
+  known(a7, 431);
+  native.invokeVoid(id(431), listOf(a0, 431, 0), listOf(a1, 431, 1), listOf(a2, 431, 2), listOf(a3, 431, 3), listOf(a4, 431, 4), listOf(a5, 431, 5), listOf(a6, 431, 6), (a7.lr?.handle ?? noTensor(a7.lr, 431, 7)), a7.beta1, a7.beta2, a7.weightDecay, a7.eps, a7.amsgrad, a7.maximize, handleOrNull(a7.gradScale, 431, 14), handleOrNull(a7.foundInf, 431, 15));
   return undefined;
 }
 
@@ -1121,20 +1121,20 @@ export function _fusedMovingAvgObsFqHelperOut(a0?: any, a1?: any, a2?: any, a3?:
   return [a3, a4, a5, a6, a11, a12];
 }
 
-/** `aten::_fused_sgd.tensor_lr_out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] momentum_buffer_list, *, float weight_decay, float momentum, Tensor lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
-export function _fusedSgdOut(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], weightDecay: number, momentum: number, lr: Tensor, dampening: number, nesterov: boolean, maximize: boolean, isFirstStep: boolean, out: readonly Tensor[], options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
 /** `aten::_fused_sgd.out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] momentum_buffer_list, *, float weight_decay, float momentum, float lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
-export function _fusedSgdOut(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], weightDecay: number, momentum: number, lr: number, dampening: number, nesterov: boolean, maximize: boolean, isFirstStep: boolean, out: readonly Tensor[], options?: { /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
-export function _fusedSgdOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any, a7?: any, a8?: any, a9?: any, a10?: any, a11?: any): any {
-  if (a5 instanceof Tensor) {
-    if (a11 === undefined) { native.invokeVoid(id(444), listOf(a0, 444, 0), listOf(a1, 444, 1), listOf(a2, 444, 2), a3, a4, a5.handle, a6, a7, a8, a9, listOf(a10, 444, 10)); return undefined; }
-    known(a11, 444);
-    native.invokeVoid(id(444), listOf(a0, 444, 0), listOf(a1, 444, 1), listOf(a2, 444, 2), a3, a4, a5.handle, a6, a7, a8, a9, listOf(a10, 444, 10), handleOrNull(a11.gradScale, 444, 11), handleOrNull(a11.foundInf, 444, 12));
+export function _fusedSgdOut(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], out: readonly Tensor[], options: { weightDecay: number; momentum: number; lr: number; dampening: number; nesterov: boolean; maximize: boolean; isFirstStep: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+/** `aten::_fused_sgd.tensor_lr_out(Tensor[] self, Tensor(b!)[] grads, Tensor(c!)[] momentum_buffer_list, *, float weight_decay, float momentum, Tensor lr, float dampening, bool nesterov, bool maximize, bool is_first_step, Tensor? grad_scale=None, Tensor? found_inf=None, Tensor(a!)[] out) -> ()` Only in libtorch 2.13. */
+export function _fusedSgdOut(self: readonly Tensor[], grads: readonly Tensor[], momentumBufferList: readonly Tensor[], out: readonly Tensor[], options: { weightDecay: number; momentum: number; lr: Tensor; dampening: number; nesterov: boolean; maximize: boolean; isFirstStep: boolean; /** @default null */ gradScale?: Tensor | null | undefined; /** @default null */ foundInf?: Tensor | null | undefined }): void;
+export function _fusedSgdOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
+  if ((a4 === undefined || (isOptions(a4) && (a4.lr == null || typeof a4.lr === 'number')))) {
+    if (a4 === undefined) { native.invokeVoid(id(444), listOf(a0, 444, 0), listOf(a1, 444, 1), listOf(a2, 444, 2), listOf(a3, 444, 3)); return undefined; }
+    known(a4, 444);
+    native.invokeVoid(id(444), listOf(a0, 444, 0), listOf(a1, 444, 1), listOf(a2, 444, 2), listOf(a3, 444, 3), a4.weightDecay, a4.momentum, a4.lr, a4.dampening, a4.nesterov, a4.maximize, a4.isFirstStep, handleOrNull(a4.gradScale, 444, 11), handleOrNull(a4.foundInf, 444, 12));
     return undefined;
   }
-  if (a11 === undefined) { native.invokeVoid(id(445), listOf(a0, 445, 0), listOf(a1, 445, 1), listOf(a2, 445, 2), a3, a4, a5, a6, a7, a8, a9, listOf(a10, 445, 10)); return undefined; }
-  known(a11, 445);
-  native.invokeVoid(id(445), listOf(a0, 445, 0), listOf(a1, 445, 1), listOf(a2, 445, 2), a3, a4, a5, a6, a7, a8, a9, listOf(a10, 445, 10), handleOrNull(a11.gradScale, 445, 11), handleOrNull(a11.foundInf, 445, 12));
+  if (a4 === undefined) { native.invokeVoid(id(445), listOf(a0, 445, 0), listOf(a1, 445, 1), listOf(a2, 445, 2), listOf(a3, 445, 3)); return undefined; }
+  known(a4, 445);
+  native.invokeVoid(id(445), listOf(a0, 445, 0), listOf(a1, 445, 1), listOf(a2, 445, 2), listOf(a3, 445, 3), a4.weightDecay, a4.momentum, (a4.lr?.handle ?? noTensor(a4.lr, 445, 6)), a4.dampening, a4.nesterov, a4.maximize, a4.isFirstStep, handleOrNull(a4.gradScale, 445, 11), handleOrNull(a4.foundInf, 445, 12));
   return undefined;
 }
 
@@ -2657,12 +2657,12 @@ export function argminOut(a0?: any, a1?: any, a2?: any): any {
 }
 
 /** `aten::argsort.stable_out(Tensor self, *, bool stable, int dim=-1, bool descending=False, Tensor(a!) out) -> Tensor(a!)` */
-export function argsortOut(self: Tensor, stable: boolean, out: Tensor, options?: { /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor;
-export function argsortOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a3 === undefined) { native.invokeVoid(id(991), (a0?.handle ?? noTensor(a0, 991, 0)), a1, (a2?.handle ?? noTensor(a2, 991, 2))); return a2; }
-  known(a3, 991);
-  native.invokeVoid(id(991), (a0?.handle ?? noTensor(a0, 991, 0)), a1, (a2?.handle ?? noTensor(a2, 991, 2)), a3.dim, a3.descending);
-  return a2;
+export function argsortOut(self: Tensor, out: Tensor, options: { stable: boolean; /** @default -1 */ dim?: number | undefined; /** @default false */ descending?: boolean | undefined }): Tensor;
+export function argsortOut(a0?: any, a1?: any, a2?: any): any {
+  if (a2 === undefined) { native.invokeVoid(id(991), (a0?.handle ?? noTensor(a0, 991, 0)), (a1?.handle ?? noTensor(a1, 991, 1))); return a1; }
+  known(a2, 991);
+  native.invokeVoid(id(991), (a0?.handle ?? noTensor(a0, 991, 0)), (a1?.handle ?? noTensor(a1, 991, 1)), a2.stable, a2.dim, a2.descending);
+  return a1;
 }
 
 /** `aten::as_strided_copy.out(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)` */
@@ -5371,12 +5371,12 @@ export function linalgSolveOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
 }
 
 /** `aten::linalg_solve_triangular.out(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False, Tensor(a!) out) -> Tensor(a!)` */
-export function linalgSolveTriangularOut(self: Tensor, B: Tensor, upper: boolean, out: Tensor, options?: { /** @default true */ left?: boolean | undefined; /** @default false */ unitriangular?: boolean | undefined }): Tensor;
-export function linalgSolveTriangularOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any): any {
-  if (a4 === undefined) { native.invokeVoid(id(1911), (a0?.handle ?? noTensor(a0, 1911, 0)), (a1?.handle ?? noTensor(a1, 1911, 1)), a2, (a3?.handle ?? noTensor(a3, 1911, 3))); return a3; }
-  known(a4, 1911);
-  native.invokeVoid(id(1911), (a0?.handle ?? noTensor(a0, 1911, 0)), (a1?.handle ?? noTensor(a1, 1911, 1)), a2, (a3?.handle ?? noTensor(a3, 1911, 3)), a4.left, a4.unitriangular);
-  return a3;
+export function linalgSolveTriangularOut(self: Tensor, B: Tensor, out: Tensor, options: { upper: boolean; /** @default true */ left?: boolean | undefined; /** @default false */ unitriangular?: boolean | undefined }): Tensor;
+export function linalgSolveTriangularOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
+  if (a3 === undefined) { native.invokeVoid(id(1911), (a0?.handle ?? noTensor(a0, 1911, 0)), (a1?.handle ?? noTensor(a1, 1911, 1)), (a2?.handle ?? noTensor(a2, 1911, 2))); return a2; }
+  known(a3, 1911);
+  native.invokeVoid(id(1911), (a0?.handle ?? noTensor(a0, 1911, 0)), (a1?.handle ?? noTensor(a1, 1911, 1)), (a2?.handle ?? noTensor(a2, 1911, 2)), a3.upper, a3.left, a3.unitriangular);
+  return a2;
 }
 
 /** `aten::linalg_svd.U(Tensor A, bool full_matrices=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)` */
@@ -6568,33 +6568,34 @@ export function nonzeroOut(a0?: any, a1?: any, a2?: any): any {
 }
 
 /** `aten::nonzero_static.out(Tensor self, *, SymInt size, int fill_value=-1, Tensor(a!) out) -> Tensor(a!)` Only in libtorch 2.13. */
-export function nonzeroStaticOut(self: Tensor, size: number, out: Tensor, options?: { /** @default -1 */ fillValue?: number | undefined }): Tensor;
-export function nonzeroStaticOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a3 === undefined) { native.invokeVoid(id(2264), (a0?.handle ?? noTensor(a0, 2264, 0)), a1, (a2?.handle ?? noTensor(a2, 2264, 2))); return a2; }
-  known(a3, 2264);
-  native.invokeVoid(id(2264), (a0?.handle ?? noTensor(a0, 2264, 0)), a1, (a2?.handle ?? noTensor(a2, 2264, 2)), a3.fillValue);
-  return a2;
+export function nonzeroStaticOut(self: Tensor, out: Tensor, options: { size: number; /** @default -1 */ fillValue?: number | undefined }): Tensor;
+export function nonzeroStaticOut(a0?: any, a1?: any, a2?: any): any {
+  if (a2 === undefined) { native.invokeVoid(id(2264), (a0?.handle ?? noTensor(a0, 2264, 0)), (a1?.handle ?? noTensor(a1, 2264, 1))); return a1; }
+  known(a2, 2264);
+  native.invokeVoid(id(2264), (a0?.handle ?? noTensor(a0, 2264, 0)), (a1?.handle ?? noTensor(a1, 2264, 1)), a2.size, a2.fillValue);
+  return a1;
 }
 
 /** `aten::norm.Scalar_out(Tensor self, Scalar p=2, *, Tensor(a!) out) -> Tensor(a!)` */
 export function normOut(self: Tensor, out: Tensor, options?: { /** @default 2 */ p?: Scalar | undefined }): Tensor;
 /** `aten::norm.ScalarOpt_dtype_out(Tensor self, Scalar? p, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)` */
-export function normOut(self: Tensor, p: Scalar | null, dtype: DType, out: Tensor): Tensor;
+export function normOut(self: Tensor, p: Scalar | null, out: Tensor, options: { dtype: DType }): Tensor;
 /** `aten::norm.out(Tensor self, Scalar? p, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
 export function normOut(self: Tensor, p: Scalar | null, dim: number | readonly number[], out: Tensor, options?: { /** @default false */ keepdim?: boolean | undefined }): Tensor;
 /** `aten::norm.dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, *, ScalarType dtype, Tensor(a!) out) -> Tensor(a!)` */
-export function normOut(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType, out: Tensor): Tensor;
-export function normOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any): any {
+export function normOut(self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, out: Tensor, options: { dtype: DType }): Tensor;
+export function normOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
   if (a1 instanceof Tensor && isOptions(a2)) {
     if (a2 === undefined) { native.invokeVoid(id(2270), (a0?.handle ?? noTensor(a0, 2270, 0)), a1.handle); return a1; }
     known(a2, 2270);
     native.invokeVoid(id(2270), (a0?.handle ?? noTensor(a0, 2270, 0)), a1.handle, a2.p);
     return a1;
   }
-  if (typeof a2 === 'string' && a3 instanceof Tensor && isOptions(a4)) {
-    if (a4 !== undefined) unexpected(a4, 2271);
-    native.invokeVoid(id(2271), (a0?.handle ?? noTensor(a0, 2271, 0)), a1, a2, a3.handle);
-    return a3;
+  if (a2 instanceof Tensor && isOptions(a3)) {
+    if (a3 === undefined) { native.invokeVoid(id(2271), (a0?.handle ?? noTensor(a0, 2271, 0)), a1, a2.handle); return a2; }
+    known(a3, 2271);
+    native.invokeVoid(id(2271), (a0?.handle ?? noTensor(a0, 2271, 0)), a1, a2.handle, a3.dtype);
+    return a2;
   }
   if (a3 instanceof Tensor && isOptions(a4)) {
     if (a4 === undefined) { native.invokeVoid(id(2272), (a0?.handle ?? noTensor(a0, 2272, 0)), a1, a2, a3.handle); return a3; }
@@ -6602,9 +6603,10 @@ export function normOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: a
     native.invokeVoid(id(2272), (a0?.handle ?? noTensor(a0, 2272, 0)), a1, a2, a3.handle, a4.keepdim);
     return a3;
   }
-  if (a6 !== undefined) unexpected(a6, 2273);
-  native.invokeVoid(id(2273), (a0?.handle ?? noTensor(a0, 2273, 0)), a1, a2, a3, a4, (a5?.handle ?? noTensor(a5, 2273, 5)));
-  return a5;
+  if (a5 === undefined) { native.invokeVoid(id(2273), (a0?.handle ?? noTensor(a0, 2273, 0)), a1, a2, a3, (a4?.handle ?? noTensor(a4, 2273, 4))); return a4; }
+  known(a5, 2273);
+  native.invokeVoid(id(2273), (a0?.handle ?? noTensor(a0, 2273, 0)), a1, a2, a3, (a4?.handle ?? noTensor(a4, 2273, 4)), a5.dtype);
+  return a4;
 }
 
 /** `aten::normal.Tensor_float_out(Tensor mean, float std=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
@@ -7367,16 +7369,17 @@ export function rot90Out(a0?: any, a1?: any, a2?: any): any {
 /** `aten::round.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
 export function roundOut(self: Tensor, out: Tensor): Tensor;
 /** `aten::round.decimals_out(Tensor self, *, int decimals, Tensor(a!) out) -> Tensor(a!)` */
-export function roundOut(self: Tensor, decimals: number, out: Tensor): Tensor;
-export function roundOut(a0?: any, a1?: any, a2?: any, a3?: any): any {
-  if (a1 instanceof Tensor && isOptions(a2)) {
+export function roundOut(self: Tensor, out: Tensor, options: { decimals: number }): Tensor;
+export function roundOut(a0?: any, a1?: any, a2?: any): any {
+  if ((a2 === undefined || (isOptions(a2) && a2.decimals === undefined))) {
     if (a2 !== undefined) unexpected(a2, 2533);
-    native.invokeVoid(id(2533), (a0?.handle ?? noTensor(a0, 2533, 0)), a1.handle);
+    native.invokeVoid(id(2533), (a0?.handle ?? noTensor(a0, 2533, 0)), (a1?.handle ?? noTensor(a1, 2533, 1)));
     return a1;
   }
-  if (a3 !== undefined) unexpected(a3, 2534);
-  native.invokeVoid(id(2534), (a0?.handle ?? noTensor(a0, 2534, 0)), a1, (a2?.handle ?? noTensor(a2, 2534, 2)));
-  return a2;
+  if (a2 === undefined) { native.invokeVoid(id(2534), (a0?.handle ?? noTensor(a0, 2534, 0)), (a1?.handle ?? noTensor(a1, 2534, 1))); return a1; }
+  known(a2, 2534);
+  native.invokeVoid(id(2534), (a0?.handle ?? noTensor(a0, 2534, 0)), (a1?.handle ?? noTensor(a1, 2534, 1)), a2.decimals);
+  return a1;
 }
 
 /** `aten::row_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
@@ -7456,30 +7459,32 @@ export function scatterAddOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, 
 /** `aten::scatter.src_out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor(a!) out) -> Tensor(a!)` */
 export function scatterOut(self: Tensor, dim: number, index: Tensor, src: Tensor, out: Tensor): Tensor;
 /** `aten::scatter.reduce_out(Tensor self, int dim, Tensor index, Tensor src, *, str reduce, Tensor(a!) out) -> Tensor(a!)` */
-export function scatterOut(self: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, out: Tensor): Tensor;
+export function scatterOut(self: Tensor, dim: number, index: Tensor, src: Tensor, out: Tensor, options: { reduce: string }): Tensor;
 /** `aten::scatter.value_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)` */
 export function scatterOut(self: Tensor, dim: number, index: Tensor, value: Scalar, out: Tensor): Tensor;
 /** `aten::scatter.value_reduce_out(Tensor self, int dim, Tensor index, Scalar value, *, str reduce, Tensor(a!) out) -> Tensor(a!)` */
-export function scatterOut(self: Tensor, dim: number, index: Tensor, value: Scalar, reduce: string, out: Tensor): Tensor;
-export function scatterOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any, a6?: any): any {
-  if (a3 instanceof Tensor && a4 instanceof Tensor && isOptions(a5)) {
+export function scatterOut(self: Tensor, dim: number, index: Tensor, value: Scalar, out: Tensor, options: { reduce: string }): Tensor;
+export function scatterOut(a0?: any, a1?: any, a2?: any, a3?: any, a4?: any, a5?: any): any {
+  if (a3 instanceof Tensor && (a5 === undefined || (isOptions(a5) && a5.reduce === undefined))) {
     if (a5 !== undefined) unexpected(a5, 2567);
-    native.invokeVoid(id(2567), (a0?.handle ?? noTensor(a0, 2567, 0)), a1, (a2?.handle ?? noTensor(a2, 2567, 2)), a3.handle, a4.handle);
+    native.invokeVoid(id(2567), (a0?.handle ?? noTensor(a0, 2567, 0)), a1, (a2?.handle ?? noTensor(a2, 2567, 2)), a3.handle, (a4?.handle ?? noTensor(a4, 2567, 4)));
     return a4;
   }
-  if (a3 instanceof Tensor && typeof a4 === 'string' && a5 instanceof Tensor) {
-    if (a6 !== undefined) unexpected(a6, 2568);
-    native.invokeVoid(id(2568), (a0?.handle ?? noTensor(a0, 2568, 0)), a1, (a2?.handle ?? noTensor(a2, 2568, 2)), a3.handle, a4, a5.handle);
-    return a5;
+  if (a3 instanceof Tensor) {
+    if (a5 === undefined) { native.invokeVoid(id(2568), (a0?.handle ?? noTensor(a0, 2568, 0)), a1, (a2?.handle ?? noTensor(a2, 2568, 2)), a3.handle, (a4?.handle ?? noTensor(a4, 2568, 4))); return a4; }
+    known(a5, 2568);
+    native.invokeVoid(id(2568), (a0?.handle ?? noTensor(a0, 2568, 0)), a1, (a2?.handle ?? noTensor(a2, 2568, 2)), a3.handle, (a4?.handle ?? noTensor(a4, 2568, 4)), a5.reduce);
+    return a4;
   }
-  if (a4 instanceof Tensor && isOptions(a5)) {
+  if ((a5 === undefined || (isOptions(a5) && a5.reduce === undefined))) {
     if (a5 !== undefined) unexpected(a5, 2569);
-    native.invokeVoid(id(2569), (a0?.handle ?? noTensor(a0, 2569, 0)), a1, (a2?.handle ?? noTensor(a2, 2569, 2)), a3, a4.handle);
+    native.invokeVoid(id(2569), (a0?.handle ?? noTensor(a0, 2569, 0)), a1, (a2?.handle ?? noTensor(a2, 2569, 2)), a3, (a4?.handle ?? noTensor(a4, 2569, 4)));
     return a4;
   }
-  if (a6 !== undefined) unexpected(a6, 2570);
-  native.invokeVoid(id(2570), (a0?.handle ?? noTensor(a0, 2570, 0)), a1, (a2?.handle ?? noTensor(a2, 2570, 2)), a3, a4, (a5?.handle ?? noTensor(a5, 2570, 5)));
-  return a5;
+  if (a5 === undefined) { native.invokeVoid(id(2570), (a0?.handle ?? noTensor(a0, 2570, 0)), a1, (a2?.handle ?? noTensor(a2, 2570, 2)), a3, (a4?.handle ?? noTensor(a4, 2570, 4))); return a4; }
+  known(a5, 2570);
+  native.invokeVoid(id(2570), (a0?.handle ?? noTensor(a0, 2570, 0)), a1, (a2?.handle ?? noTensor(a2, 2570, 2)), a3, (a4?.handle ?? noTensor(a4, 2570, 4)), a5.reduce);
+  return a4;
 }
 
 /** `aten::scatter_reduce.two_out(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True, Tensor(a!) out) -> Tensor(a!)` */
