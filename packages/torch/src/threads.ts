@@ -33,7 +33,7 @@ export interface SharedTensor<D extends DType = DType> {
  */
 export function shareTensor<D extends DType>(tensor: Tensor<D>): SharedTensor<D> {
   const { dtype, shape, device, requiresGrad } = tensor;
-  return { token: native.shareTensor(tensor.handle), dtype, shape, device, requiresGrad };
+  return { token: native.shareTensor(tensor.handle), dtype: dtype as D, shape, device, requiresGrad };
 }
 
 /**
