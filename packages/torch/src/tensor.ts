@@ -6,11 +6,9 @@
 import { allocate, bytesOf, type Device, type DType, dtypeOf, type TypedArray, type TypedArrays } from './dtype.js';
 import { ArgumentError, ShapeError } from './errors.js';
 import { handlesOf } from './handle-list.js';
+import { inspectCustom } from './inspect-custom.js';
 import { type Handle, native } from './native.js';
 import { formatTensor } from './print.js';
-
-/** `util.inspect.custom`, named without Node.js' types so that users of ours need none. */
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom');
 
 export type { DType } from './dtype.js';
 

@@ -5,6 +5,7 @@
 import { setGradients } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
 import { copy_ } from '../generated/operators.js';
+import { inspectCustom } from '../inspect-custom.js';
 import { scope } from '../scope.js';
 import { CheckpointError, listKeys } from '../serialization/checkpoint-error.js';
 import { Tensor } from '../tensor.js';
