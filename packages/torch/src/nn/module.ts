@@ -12,9 +12,6 @@ import { Tensor } from '../tensor.js';
 import { type Kind, kindOf, type ModulePlacement, relocate } from './parameter.js';
 import { formatModule } from './repr.js';
 
-/** `util.inspect.custom`, named without Node.js' types so that users of ours need none. */
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom');
-
 /** A module whose `forward` maps one tensor to one tensor. */
 export type Layer = Module & { forward(x: Tensor): Tensor };
 
