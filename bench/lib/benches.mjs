@@ -24,6 +24,7 @@ export const benches = {
       // PyTorch's optimizer in the form that is faster here.
       mlpStep: { what: 'mlpStep', calls: 1000, foreach: false },
     },
+    checkEnd: ({ parts }) => (parts ? { seconds_by_part: parts } : {}),
   },
   step: {
     description:

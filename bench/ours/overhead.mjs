@@ -1,6 +1,7 @@
 /** @file Our side of `overhead`: calls through the public door, results freed by scopes. */
 import { add, addcmul, cat, nn, optim, randn, scope, tensor } from '@suave/torch';
 import { answer, readOptions } from '../lib/answer.mjs';
+import { measureParts } from './overhead-parts.mjs';
 
 const { what, calls, callsPerScope = 1 } = readOptions();
 
@@ -50,4 +51,5 @@ function sample() {
 }
 
 sample();
-await answer({ callsPerSample: calls }, sample);
+// What a call costs where is measured once, after the comparison.
+await answer({ callsPerSample: calls }, sample, () => (what === 'add' ? { parts: measureParts() } : {}));

@@ -79,11 +79,17 @@ struct PendingException {};
 class Call {
  public:
   static constexpr size_t kMaxArguments = 64;
+  static constexpr size_t kUsualArguments = 8;
 
   Call(napi_env callEnv, napi_callback_info info) : env(callEnv) {
     void* data = nullptr;
-    argc = kMaxArguments;
+    // Node fills the places that are asked for and not given: few are asked for, unless more were given.
+    argc = kUsualArguments;
     napi_get_cb_info(env, info, &argc, argv, nullptr, &data);
+    if (argc > kUsualArguments) {
+      argc = kMaxArguments;
+      napi_get_cb_info(env, info, &argc, argv, nullptr, nullptr);
+    }
     state = static_cast<Environment*>(data);
   }
 
