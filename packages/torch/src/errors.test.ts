@@ -41,6 +41,19 @@ it.each([
   );
 });
 
+it.each([
+  ['aten::pin_memory', 'Cannot access accelerator device when none is available.'],
+  [
+    'aten::zeros',
+    'pin_memory=True requires a CUDA or other accelerator backend; no pinned memory allocator is available.',
+  ],
+  ['aten::zeros', 'Pinned memory requires CUDA. PyTorch splits its backend into two shared libraries'],
+])('no CUDA: %s, %s', (operator, message) => {
+  const error = torchError('ERR_TORCH_OPERATOR', operator, '', message, notBuilt);
+  expect(error).toMatchObject({ code: 'ERR_TORCH_NO_CUDA' });
+  expect(error.message).toContain('pinned memory needs CUDA, and this libtorch has none.');
+});
+
 it('a kernel that CUDA lacks is no missing CUDA', () => {
   const message =
     "Could not run 'aten::mkldnn_linear' with arguments from the 'CUDA' backend. It is only available for";

@@ -127,7 +127,7 @@ function requestedBytes(message: string): number | undefined {
 
 /** How libtorch says that the library or the device for CUDA is not there. */
 const NO_CUDA =
-  /not linked with support for cuda|without ATen_cuda library|pinned memory requires CUDA|need to provide pin_memory allocator|no CUDA GPUs are available|no NVIDIA driver|not compiled with CUDA|accelerator device when none is available/i;
+  /not linked with support for cuda|without ATen_cuda library|pinned memory requires CUDA|need to provide pin_memory allocator|pin_memory=True requires a CUDA|no CUDA GPUs are available|no NVIDIA driver|not compiled with CUDA|accelerator device when none is available/i;
 const NO_CUDA_KERNEL = /^Could not run '\S+' with arguments from the 'CUDA' backend/;
 const CAPTURING = /stream is capturing|stream capture|StreamCapture|cudaErrorStreamCapture/i;
 const OUT_OF_MEMORY = /out of memory|can't allocate memory/i;
@@ -166,8 +166,10 @@ export function torchError(
         operator,
         operands,
       );
-    case 'ERR_TORCH_CAPTURING':
-      return new CaptureError(text, operator, operands);
+    case 'ERR_TORCH_CAPTURING': {
+      const remedy = ' Move what waits for the device, or reads from it, out of the captured function.';
+      return new CaptureError(known === code ? text : text + remedy, operator, operands);
+    }
     case 'ERR_TORCH_CUDA_FEATURE':
       return new DeviceError(text, known, operator, operands);
     case 'ERR_TORCH_NO_CUDA': {
