@@ -18,7 +18,7 @@ test('without headers it is skipped, and says which one is missing', () => {
   try {
     const { status, output } = check('--cuda-include', folder);
     expect(status).toBe(0);
-    expect(output).toMatch(/^skipped: (no libtorch was found|.* has no cuda_runtime_api\.h)/);
+    expect(output).toBe(`skipped: ${folder} has no cuda_runtime_api.h\n`);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -38,6 +38,11 @@ function main() {
   }
   const given = (options.values['cuda-include'] ?? []).map((folder) => resolve(folder));
   const files = options.positionals.length > 0 ? options.positionals : cudaSources();
+  for (const header of ['cuda_runtime_api.h', 'crt/host_defines.h']) {
+    if (given.length === 0 || given.some((folder) => existsSync(join(folder, header)))) continue;
+    log(`skipped: ${given.join(', ')} has no ${header}`);
+    return 0;
+  }
   const { libtorch } = findLibtorch();
   if (libtorch === null) {
     log('skipped: no libtorch was found');
@@ -48,9 +53,6 @@ function main() {
     given.length > 0
       ? { includes: given, reason: '' }
       : findCudaIncludes(dirname(libtorch.libraries), includeRoot, process.env);
-  for (const header of ['cuda_runtime_api.h', 'crt/host_defines.h'])
-    if (found.reason === '' && !found.includes.some((folder) => existsSync(join(folder, header))))
-      found.reason = `${found.includes.join(', ')} has no ${header}`;
   if (found.reason !== '') {
     log(`skipped: ${found.reason}. Give --cuda-include DIR.`);
     return 0;
