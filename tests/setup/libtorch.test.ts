@@ -1,5 +1,14 @@
 /** @file The search for libtorch, on folders that look like its installations. */
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -82,4 +91,67 @@ test('builds for different versions lie in different folders', () => {
   const tag = (version: string) => buildTag(findLibtorch({ LIBTORCH: install(version, version) }).libtorch!);
   expect(tag('2.6.0')).toBe('torch-2.6.0');
   expect(tag('2.13.0')).not.toBe(tag('2.6.0'));
+});
+
+/** A wheel of torch with CUDA, in a folder as Python's packages have it. */
+function installCuda(name: string, cuda: string): string {
+  const torch = install(`${name}/torch`, '2.6.0');
+  write(`${name}/torch/include/c10/cuda/CUDAStream.h`, '');
+  write(`${name}/torch/lib/libtorch_cuda.so`, '');
+  write(
+    `${name}/torch/version.py`,
+    `__version__ = '2.6.0+cu${cuda.replace('.', '')}'\ncuda: Optional[str] = '${cuda}'\n`,
+  );
+  return torch;
+}
+
+/** Headers of CUDA's runtime. */
+function headers(path: string, version: number, crt = true): string {
+  write(`${path}/cuda_runtime_api.h`, `#define CUDART_VERSION  ${version}\n`);
+  if (crt) write(`${path}/crt/host_defines.h`, '');
+  return join(folder, path);
+}
+
+test("CUDA's headers are those of NVIDIA's wheels beside torch, in both layouts", () => {
+  const twelve = installCuda('twelve', '12.4');
+  const packages = headers('twelve/nvidia/cuda_runtime/include', 12040);
+  expect(findLibtorch({ LIBTORCH: twelve }).libtorch).toMatchObject({
+    cuda: true,
+    cudaIncludes: [packages],
+    cudaReason: '',
+  });
+
+  const thirteen = installCuda('thirteen', '13.0');
+  const shared = headers('thirteen/nvidia/cu13/include', 13000);
+  expect(findLibtorch({ LIBTORCH: thirteen }).libtorch).toMatchObject({ cudaIncludes: [shared], cudaReason: '' });
+});
+
+test("CUDA's headers can come from a toolkit of the same major version only", () => {
+  const torch = installCuda('wheel', '12.4');
+  const older = headers('cuda-11/include', 11080);
+  const same = headers('cuda-12/include', 12060);
+  expect(findLibtorch({ LIBTORCH: torch, CUDA_HOME: dirname(same) }).libtorch?.cudaIncludes).toEqual([same]);
+  const { libtorch } = findLibtorch({ LIBTORCH: torch, CUDA_HOME: dirname(older) });
+  expect(libtorch?.cudaIncludes).not.toContain(older);
+  if (libtorch?.cudaIncludes.length === 0)
+    expect(libtorch.cudaReason).toContain(`${older} is of CUDA 11, libtorch of CUDA 12`);
+});
+
+test("what CUDA's headers lack is said", ({ skip }) => {
+  if (existsSync('/usr/local/cuda/include')) return skip('this machine has a toolkit, which is found instead');
+  const torch = installCuda('wheel', '13.0');
+  expect(findLibtorch({ LIBTORCH: torch }).libtorch).toMatchObject({
+    cudaIncludes: [],
+    cudaReason: expect.stringContaining('CUDA_HOME'),
+  });
+  headers('wheel/nvidia/cu13/include', 13000, false);
+  expect(findLibtorch({ LIBTORCH: torch }).libtorch).toMatchObject({
+    cudaIncludes: [],
+    cudaReason: expect.stringContaining('crt/host_defines.h'),
+  });
+  expect(findLibtorch({ LIBTORCH: install('plain', '2.6.0') }).libtorch).toMatchObject({
+    cuda: false,
+    cudaIncludes: [],
+    cudaReason: 'this libtorch has no CUDA',
+  });
 });

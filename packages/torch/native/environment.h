@@ -27,6 +27,7 @@ struct Environment {
   std::unordered_map<uint32_t, std::shared_ptr<void>> objects;  // process groups and the like
   uint32_t nextId = 1;
   uint32_t calls = 0;                // of operators, counted to notice one that is made while another one's arguments are read
+  bool capturing = false;            // a CUDA graph is being captured by this thread
   napi_ref errorFactory = nullptr;
   napi_ref handleRingReference = nullptr;
   double* handleRing = nullptr;      // lists of handles, see src/handle-list.ts
@@ -121,6 +122,13 @@ class Call {
   napi_value fromHandlesInRing(const std::vector<at::Tensor>& tensors) const;
   napi_value adopt(at::Tensor tensor) const { return fromNumber(static_cast<double>(state->adopt(std::move(tensor)))); }
   napi_value undefined() const;
+
+  /** For what waits for a device or reads from it: that would spoil the graph that is being captured. */
+  void refuseWhileCapturing(const char* where) const {
+    if (state->capturing)
+      throw OperatorError("", "", std::string(where) + ": a CUDA graph is being captured, and waiting for the device is not possible in it. "
+                          "Move it out of the captured function, before or after.", "ERR_TORCH_CAPTURING");
+  }
 };
 
 std::string readString(napi_env env, napi_value value, const char* what);

@@ -77,11 +77,6 @@ napi_value loadLibrary(Call& call) {
   return nullptr;
 }
 
-napi_value setDeterministic(Call& call) {
-  at::globalContext().setDeterministicAlgorithms(call.boolean(0, true), false);
-  return nullptr;
-}
-
 napi_value setErrorFactory(Call& call) {
   call.check(napi_create_reference(call.env, call.argv[0], 1, &call.state->errorFactory));
   return nullptr;
@@ -102,7 +97,6 @@ Exports runtimeExports() {
           {"cudaAvailable", guarded<cudaAvailable>},
           {"cudaDevices", guarded<cudaDevices>},
           {"loadLibrary", guarded<loadLibrary>},
-          {"setDeterministic", guarded<setDeterministic>},
           {"setErrorFactory", guarded<setErrorFactory>}};
 }
 

@@ -44,6 +44,7 @@ napi_value fromBytes(Call& call) {
 /** `readBytes(tensor, bytes)`: fills `bytes` with the contiguous content; waits for the device. */
 napi_value readBytes(Call& call) {
   const Bytes bytes = bytesOf(call, 1);
+  if (call.tensor(0).is_cuda()) call.refuseWhileCapturing("data");
   const at::Tensor source = call.tensor(0).detach().to(at::kCPU).contiguous();
   if (source.nbytes() != bytes.length) throw ArgumentError("readBytes: the buffer has another size than the tensor");
   copyBytes(bytes.data, source.data_ptr(), bytes.length);
@@ -53,6 +54,7 @@ napi_value readBytes(Call& call) {
 /** `writeBytes(tensor, bytes)`: the content becomes `bytes`, in place and without other memory; waits for the device. */
 napi_value writeBytes(Call& call) {
   const at::Tensor target = call.tensor(0).detach();
+  if (target.is_cuda()) call.refuseWhileCapturing("setBytes_");
   const Bytes bytes = bytesOf(call, 1);
   if (target.nbytes() != bytes.length) throw ArgumentError("writeBytes: the buffer has another size than the tensor");
   if (bytes.length == 0) return nullptr;
@@ -65,6 +67,7 @@ napi_value writeBytes(Call& call) {
 napi_value item(Call& call) {
   const at::Tensor& tensor = call.tensor(0);
   if (tensor.numel() != 1) throw ArgumentError("item: expected a tensor of one element, got shape " + c10::str(tensor.sizes()));
+  if (tensor.is_cuda()) call.refuseWhileCapturing("item");
   const c10::Scalar value = tensor.item();
   return value.isBoolean() ? call.fromNumber(value.toBool() ? 1 : 0) : call.fromNumber(value.toDouble());
 }

@@ -69,6 +69,12 @@ function cmake(what, name, args) {
   throw new BuildError([`cmake: the ${what} of ${name} failed:`, ...errors, '…', ...output.slice(-30)].join('\n'));
 }
 
+/** The C++ standard that the headers of a libtorch need. */
+export function cxxStandard(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major === 2 && minor >= 10 ? '20' : '17';
+}
+
 /**
  * Compiles one folder of C++ sources into `<buildRoot>/<tag>/<name><suffix>`.
  * @param {{ folder: string, buildRoot: string, name: string, suffix: string, libtorch: import('./libtorch.mjs').Libtorch,
@@ -82,7 +88,6 @@ export function buildNative(options) {
   const target = join(buildRoot, buildTag(libtorch));
   const { sources, all } = sourcesIn(folder);
   const cmakeFolder = join(packageRoot, 'native');
-  const [major, minor] = libtorch.version.split('.').map(Number);
   const settings = {
     TARGET_NAME: name,
     TARGET_SUFFIX: suffix,
@@ -90,7 +95,7 @@ export function buildNative(options) {
     TORCH_INCLUDES: [...libtorch.includes, ...includes].join(';'),
     TORCH_LIBRARY_DIR: libtorch.libraries,
     TORCH_ABI: String(libtorch.abi),
-    TORCH_STANDARD: major === 2 && minor >= 10 ? '20' : '17',
+    TORCH_STANDARD: cxxStandard(libtorch.version),
     EXTRA_DEFINITIONS: definitions.join(';'),
     ...(preload === '' ? {} : { PRELOAD_SOURCE: preload }),
   };
@@ -170,14 +175,20 @@ function chooseBuildRoot(cache, log) {
  */
 export function buildAddon(libtorch, { buildRoot = join(packageRoot, 'build'), log }) {
   const withGloo = ['SUAVE_HAS_GLOO=1', 'USE_C10D_GLOO=1', 'USE_DISTRIBUTED=1', 'USE_C10D=1'];
+  const hasCudaHeaders = libtorch.cudaIncludes.length > 0;
+  if (libtorch.cuda && !hasCudaHeaders)
+    log(`without some parts of CUDA (cuda.features() lists them): ${libtorch.cudaReason}`);
   const built = buildNative({
     folder: join(packageRoot, 'native'),
     buildRoot,
     name: 'suave_torch',
     suffix: '.node',
     libtorch,
-    includes: [require('node-api-headers').include_dir, ...libtorch.gloo],
-    definitions: libtorch.gloo.length > 0 ? withGloo : ['SUAVE_HAS_GLOO=0'],
+    includes: [require('node-api-headers').include_dir, ...libtorch.gloo, ...libtorch.cudaIncludes],
+    definitions: [
+      ...(libtorch.gloo.length > 0 ? withGloo : ['SUAVE_HAS_GLOO=0']),
+      `SUAVE_HAS_CUDA=${hasCudaHeaders ? 1 : 0}`,
+    ],
     preload: join(packageRoot, 'native/preload/preload.cc'),
     log,
   });

@@ -19,6 +19,8 @@ export interface Runtime {
 /** A libtorch that can be built against. */
 export interface Libtorch extends Runtime {
   readonly includes: string[];
+  readonly cudaIncludes: string[];
+  readonly cudaReason: string;
   readonly gloo: string[];
   readonly identity: string;
 }

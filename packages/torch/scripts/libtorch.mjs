@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { findCudaIncludes } from './cuda-headers.mjs';
 import { pythonTorch } from './python-torch.mjs';
 
 /**
@@ -31,6 +32,8 @@ import { pythonTorch } from './python-torch.mjs';
  * @property {string} libraries    the one folder of libc10 and libtorch_cpu
  * @property {0|1} abi             `_GLIBCXX_USE_CXX11_ABI`
  * @property {boolean} cuda        libtorch_cuda is there
+ * @property {string[]} cudaIncludes  include folders of CUDA's runtime of libtorch's major version; empty without CUDA or headers
+ * @property {string} cudaReason   why `cudaIncludes` is empty, '' otherwise
  * @property {string[]} gloo       extra include folders for ProcessGroupGloo, empty when its headers are missing
  * @property {string} identity     changes when another build of libtorch takes its place
  */
@@ -101,7 +104,7 @@ export function inspectRuntime(candidate) {
 }
 
 /** Adds what building needs; returns the libtorch or the reason why it is none. */
-function inspectForBuild(candidate) {
+function inspectForBuild(candidate, environment) {
   const { include, libraries } = candidate;
   for (const stem of ['libtorch_cpu', 'libc10']) {
     if (existsSync(join(libraries, `${stem}.so`))) continue;
@@ -118,10 +121,15 @@ function inspectForBuild(candidate) {
   const { size, mtimeMs } = statSync(cpu);
   const c10d = join(include, 'torch/csrc/distributed/c10d/ProcessGroupGloo.hpp');
   const glooRoot = [include, '/usr/include'].find((root) => existsSync(join(root, 'gloo/transport/tcp/device.h')));
+  const cuda = libtorch.cuda
+    ? findCudaIncludes(dirname(libraries), include, environment)
+    : { includes: [], reason: 'this libtorch has no CUDA' };
   return {
     libtorch: {
       ...libtorch,
       includes: [include, join(include, 'torch/csrc/api/include')],
+      cudaIncludes: cuda.includes,
+      cudaReason: cuda.reason,
       gloo: existsSync(c10d) && glooRoot !== undefined ? [glooRoot] : [],
       identity: `${cpu} ${size} ${Math.trunc(mtimeMs)}`,
     },
@@ -174,7 +182,7 @@ export function findLibtorch(environment = process.env) {
   const passedOver = [];
   for (const { origin, candidate } of candidates({ ...process.env, LIBTORCH: undefined, ...environment })) {
     if (candidate === undefined) continue;
-    const { libtorch, reason } = inspectForBuild(candidate);
+    const { libtorch, reason } = inspectForBuild(candidate, environment);
     if (libtorch !== undefined) return { libtorch, passedOver };
     passedOver.push(`${origin}: ${reason}`);
   }

@@ -53,11 +53,33 @@ export class MissingOperatorError extends TorchError {
   }
 }
 
-/** Memory ran out on the device; the process lives on. */
+/** Memory ran out on the device; the process, and every tensor made before, live on. */
 export class OutOfMemoryError extends TorchError {
   override readonly name = 'OutOfMemoryError';
+  /** Bytes that were asked for, as far as libtorch's message says so; it rounds those on CUDA. */
+  readonly requestedBytes: number | undefined;
   constructor(message: string, operator = '', operands = '') {
     super(message, 'ERR_TORCH_OUT_OF_MEMORY', operator, operands);
+    this.requestedBytes = requestedBytes(message);
+  }
+}
+
+/**
+ * What was asked for needs a device, or a part of CUDA, that is not there.
+ * `code` is `ERR_TORCH_NO_CUDA` without a CUDA device, `ERR_TORCH_CUDA_FEATURE` for a part that this build or version lacks.
+ */
+export class DeviceError extends TorchError {
+  override readonly name = 'DeviceError';
+  constructor(message: string, code: 'ERR_TORCH_NO_CUDA' | 'ERR_TORCH_CUDA_FEATURE', operator = '', operands = '') {
+    super(message, code, operator, operands);
+  }
+}
+
+/** Something that cannot be part of a CUDA graph was done while one was being captured. */
+export class CaptureError extends TorchError {
+  override readonly name = 'CaptureError';
+  constructor(message: string, operator = '', operands = '') {
+    super(message, 'ERR_TORCH_CAPTURING', operator, operands);
   }
 }
 
@@ -95,21 +117,70 @@ export class LibtorchNotFoundError extends Error {
   }
 }
 
-/** Builds the typed error for a failure that the addon reports. */
-export function torchError(code: string, operator: string, operands: string, message: string): Error {
+const UNITS = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
+
+function requestedBytes(message: string): number | undefined {
+  const found = /tried to allocate (\d+(?:\.\d+)?) (bytes|KiB|MiB|GiB|TiB)/i.exec(message);
+  if (found === null) return undefined;
+  return Math.round(Number(found[1]) * UNITS[found[2] as keyof typeof UNITS]);
+}
+
+/** How libtorch says that the library or the device for CUDA is not there. */
+const NO_CUDA =
+  /not linked with support for cuda|without ATen_cuda library|pinned memory requires CUDA|need to provide pin_memory allocator|pin_memory=True requires a CUDA|no CUDA GPUs are available|no NVIDIA driver|not compiled with CUDA|accelerator device when none is available/i;
+const NO_CUDA_KERNEL = /^Could not run '\S+' with arguments from the 'CUDA' backend/;
+const CAPTURING = /stream is capturing|stream capture|StreamCapture|cudaErrorStreamCapture/i;
+const OUT_OF_MEMORY = /out of memory|can't allocate memory/i;
+
+/** The code of a failure that libtorch itself reports, by its words: it has no types for these. */
+function codeOf(code: string, message: string, cudaBuilt: () => boolean): string {
+  if (code !== 'ERR_TORCH_OPERATOR' && code !== 'ERR_TORCH') return code;
+  if (OUT_OF_MEMORY.test(message)) return 'ERR_TORCH_OUT_OF_MEMORY';
+  if (CAPTURING.test(message)) return 'ERR_TORCH_CAPTURING';
+  if (NO_CUDA.test(message) || (NO_CUDA_KERNEL.test(message) && !cudaBuilt())) return 'ERR_TORCH_NO_CUDA';
+  return code;
+}
+
+/**
+ * Builds the typed error for a failure that the addon reports.
+ * @param cudaBuilt  whether the loaded libtorch has CUDA; asked only where the message alone does not tell
+ */
+export function torchError(
+  code: string,
+  operator: string,
+  operands: string,
+  message: string,
+  cudaBuilt: () => boolean = () => true,
+): Error {
   const where = operator === '' ? '' : `${operator}(${operands}): `;
   const text = where + message;
-  switch (code) {
+  const known = codeOf(code, message, cudaBuilt);
+  switch (known) {
     case 'ERR_TENSOR_DISPOSED':
       return new DisposedTensorError(text, operator, operands);
     case 'ERR_TORCH_ARGUMENT':
       return new ArgumentError(text, operator, operands);
     case 'ERR_TORCH_OUT_OF_MEMORY':
       return new OutOfMemoryError(
-        `${text} Use smaller batches or images, or free tensors earlier.`,
+        `${text} Use smaller batches or images, free tensors earlier (scope, dispose), or compute in a lower precision (autocast).`,
         operator,
         operands,
       );
+    case 'ERR_TORCH_CAPTURING': {
+      const remedy = ' Move what waits for the device, or reads from it, out of the captured function.';
+      return new CaptureError(known === code ? text : text + remedy, operator, operands);
+    }
+    case 'ERR_TORCH_CUDA_FEATURE':
+      return new DeviceError(text, known, operator, operands);
+    case 'ERR_TORCH_NO_CUDA': {
+      if (known === code) return new DeviceError(text, known, operator, operands);
+      const words = cudaBuilt()
+        ? (message.split('\n')[0] ?? '')
+        : /pin/i.test(operator + message)
+          ? 'pinned memory needs CUDA, and this libtorch has none. Use plain memory, or a libtorch with CUDA.'
+          : "this libtorch has no CUDA. Use a libtorch with CUDA, or the device 'cpu'.";
+      return new DeviceError(where + words, known, operator, operands);
+    }
     default:
       return new TorchError(text, code, operator, operands);
   }

@@ -1,6 +1,7 @@
 /** @file Random number generators that an operator can be given instead of the global one. */
 import type { Device } from './dtype.js';
 import { native } from './native.js';
+import { type Tensor, wrap } from './tensor.js';
 
 const finalization = new FinalizationRegistry<number>((id) => native.generatorDispose(id));
 
@@ -17,6 +18,22 @@ export class Generator {
   /** Starts the stream of `seed` from its beginning. @throws ArgumentError after `dispose()` */
   manualSeed(seed: number): this {
     native.generatorSeed(this.id, seed);
+    return this;
+  }
+
+  /** Where the numbers are made, e.g. `cpu` or `cuda:0`; operators want that of their tensors. @throws ArgumentError after `dispose()` */
+  get device(): string {
+    return native.generatorDevice(this.id);
+  }
+
+  /** The state, as a uint8 tensor on the cpu that `setState` takes back. @throws ArgumentError after `dispose()` */
+  getState(): Tensor<'uint8', 1> {
+    return wrap(native.generatorState(this.id)) as Tensor<'uint8', 1>;
+  }
+
+  /** Goes on from a state that `getState` gave; the tensor is copied. @throws ArgumentError unless it is a uint8 tensor of one dimension on the cpu */
+  setState(state: Tensor): this {
+    native.generatorSetState(this.id, state.handle);
     return this;
   }
 

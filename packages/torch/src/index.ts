@@ -10,6 +10,17 @@
 import './generated/methods.js';
 
 export * from './autograd/index.js';
+export * as backends from './devices/backends.js';
+export * as cuda from './devices/cuda.js';
+export {
+  areDeterministicAlgorithmsEnabled,
+  type Float32MatmulPrecision,
+  getFloat32MatmulPrecision,
+  isDeterministicAlgorithmsWarnOnlyEnabled,
+  setFloat32MatmulPrecision,
+  useDeterministicAlgorithms,
+} from './devices/precision.js';
+export { forkRng, getRngState, setRngState } from './devices/random.js';
 export * from './distributed/index.js';
 export {
   type Device,
@@ -23,6 +34,8 @@ export {
 } from './dtype.js';
 export {
   ArgumentError,
+  CaptureError,
+  DeviceError,
   DisposedTensorError,
   GradCheckError,
   LibtorchNotFoundError,
@@ -38,7 +51,7 @@ export { at, type Index, type Slice, slice } from './indexing.js';
 export * as nn from './nn/index.js';
 export { has, loadLibrary, type OperatorValue, operatorLibraryPath, ops } from './operators.js';
 export * as optim from './optim/index.js';
-export { cuda, getNumThreads, libtorchInfo, libtorchVersion, setNumThreads } from './runtime.js';
+export { getNumThreads, libtorchInfo, libtorchVersion, setNumThreads } from './runtime.js';
 export { keep, liveTensors, liveTensorsByDevice, peakLiveTensors, releaseFreeMemory, scope } from './scope.js';
 export * from './serialization/index.js';
 export { fromBytes, fromTypedArray, type NestedArray, Tensor, type TensorOptions, tensor } from './tensor.js';

@@ -32,7 +32,9 @@ export type Native = OperatorFunctions &
 
 const { addon, binaries } = loadAddon((loaded) => {
   const functions = loaded as Native;
-  functions.setErrorFactory(torchError);
+  functions.setErrorFactory((code, operator, operands, message) =>
+    torchError(code, operator, operands, message, functions.cudaBuilt),
+  );
   functions.setHandleRing(ring);
   return functions;
 });

@@ -1,4 +1,4 @@
-/** @file The library in use: version, threads, devices. */
+/** @file The library in use: version, threads. */
 import { dirname } from 'node:path';
 import { ArgumentError } from './errors.js';
 import { native } from './native.js';
@@ -27,11 +27,3 @@ export function setNumThreads(threads: number): void {
 export function getNumThreads(): number {
   return native.getNumThreads();
 }
-
-/** NVIDIA devices. */
-export const cuda = {
-  /** Whether this libtorch has CUDA and a device is there. */
-  isAvailable: (): boolean => native.cudaAvailable(),
-  /** How many devices there are. */
-  deviceCount: (): number => native.cudaDevices(),
-};

@@ -223,6 +223,18 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return (this as unknown as Tensor).to({ device: 'cpu' }) as unknown as Tensor<D, R>;
   }
 
+  /**
+   * This tensor on a CUDA device: itself when it is there, else a copy.
+   * @param device               the current CUDA device by default
+   * @param options.nonBlocking  the host does not wait when the tensor is in pinned memory (`pinMemory()`); then do not change it
+   *   before the copy is done. False by default
+   * @throws DeviceError without CUDA
+   */
+  cuda(device: Device = 'cuda', options: { nonBlocking?: boolean } = {}): Tensor<D, R> {
+    const nonBlocking = options.nonBlocking ?? false;
+    return (this as unknown as Tensor).to({ device, nonBlocking }) as unknown as Tensor<D, R>;
+  }
+
   /** Gives the memory back now; doing it twice is harmless. */
   dispose(): void {
     native.release(this.handle);

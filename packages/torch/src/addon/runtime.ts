@@ -15,6 +15,5 @@ export interface RuntimeFunctions {
   loadLibrary(path: string): void;
   /** Whether any memory went back to the system. */
   releaseFreeMemory(): boolean;
-  setDeterministic(value: boolean): void;
   setErrorFactory(factory: (code: string, operator: string, operands: string, message: string) => Error): void;
 }

@@ -2,14 +2,7 @@
 import type { DType } from '../dtype.js';
 import { ArgumentError } from '../errors.js';
 import { native } from '../native.js';
-
-function refusePromise<T>(result: T, where: string): T {
-  if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function')
-    throw new ArgumentError(
-      `${where}: expected a synchronous function, got one that returns a promise. Await outside.`,
-    );
-  return result;
-}
+import { refusePromise } from '../synchronous.js';
 
 function withGrad<T>(enabled: boolean, body: () => T, where: string): T {
   const before = native.setGradEnabled(enabled);

@@ -1,0 +1,148 @@
+// CUDA graphs: capturing what a stream is given, and replaying it.
+#include "devices.h"
+
+#if SUAVE_HAS_CUDA
+#include <ATen/cuda/CUDAGraph.h>
+#define SUAVE_HAS_GRAPHS 1
+#elif __has_include(<ATen/accelerator/Graph.h>)
+#include <ATen/accelerator/Graph.h>
+#define SUAVE_HAS_GRAPHS 1
+#else
+#define SUAVE_HAS_GRAPHS 0
+#endif
+
+namespace suave {
+
+bool hasGraphs() { return SUAVE_HAS_GRAPHS == 1; }
+
+namespace {
+
+#if SUAVE_HAS_GRAPHS
+
+#if SUAVE_HAS_CUDA
+using Graph = at::cuda::CUDAGraph;
+using PoolId = std::pair<unsigned long long, unsigned long long>;
+
+// Since 2.1 capture_begin takes the mode. 0 is CUDA's global mode, 1 thread-local, 2 relaxed.
+template <typename G>
+auto begin(G& graph, PoolId pool, int mode, int) -> decltype(graph.capture_begin(pool, static_cast<cudaStreamCaptureMode>(mode))) {
+  graph.capture_begin(pool, static_cast<cudaStreamCaptureMode>(mode));
+}
+template <typename G>
+void begin(G& graph, PoolId pool, int mode, long) {
+  if (mode != 0) missingFeature("other capture modes than 'global'", "Use a newer libtorch.");
+  graph.capture_begin(pool);
+}
+
+// Since 2.4 a graph advances every generator that was made known to it; before, the default one alone.
+template <typename G>
+auto registerState(G& graph, const at::Generator& generator, int) -> decltype(graph.register_generator_state(generator)) {
+  graph.register_generator_state(generator);
+}
+template <typename G>
+void registerState(G&, const at::Generator&, long) {
+  missingFeature("graphs with generators of their own", "Use a newer libtorch, or the device's own generator.");
+}
+#else
+using Graph = at::accelerator::Graph;
+using PoolId = c10::MempoolId_t;
+
+void begin(Graph& graph, PoolId pool, int mode, int) {
+  if (mode != 0) missingFeature("other capture modes than 'global'", kNeedsHeaders);
+  graph.capture_begin(pool);
+}
+void registerState(Graph&, const at::Generator&, int) { missingFeature("graphs with generators of their own", kNeedsHeaders); }
+#endif
+
+Graph& graphOf(const Call& call) {
+  const auto found = call.state->objects.find(static_cast<uint32_t>(call.number(0, "graph")));
+  if (found == call.state->objects.end()) throw ArgumentError("graph: it was disposed of");
+  return *static_cast<Graph*>(found->second.get());
+}
+
+/** `graphNew() → id` */
+napi_value graphNew(Call& call) {
+  cudaGuard();
+  const uint32_t id = call.state->nextId++;
+  call.state->objects.emplace(id, std::make_shared<Graph>());
+  return call.fromNumber(id);
+}
+
+/** `graphBegin(graph, pool first, pool second, mode)`: on the current stream, which must not be the default one. */
+napi_value graphBegin(Call& call) {
+  Graph& graph = graphOf(call);
+  const PoolId pool{static_cast<unsigned long long>(call.number(1, "pool")), static_cast<unsigned long long>(call.number(2, "pool"))};
+  begin(graph, pool, static_cast<int>(call.number(3, "mode")), 0);
+  call.state->capturing = true;
+  return nullptr;
+}
+
+/** `graphEnd(graph)`: on the same stream. */
+napi_value graphEnd(Call& call) {
+  call.state->capturing = false;
+  graphOf(call).capture_end();
+  return nullptr;
+}
+
+napi_value graphReplay(Call& call) {
+  graphOf(call).replay();
+  return nullptr;
+}
+
+napi_value graphReset(Call& call) {
+  graphOf(call).reset();
+  return nullptr;
+}
+
+napi_value graphDispose(Call& call) {
+  call.state->objects.erase(static_cast<uint32_t>(call.number(0, "graph")));
+  return nullptr;
+}
+
+/** `graphPool(graph) → [first, second]` */
+napi_value graphPool(Call& call) {
+  const auto pool = graphOf(call).pool();
+  napi_value result;
+  call.check(napi_create_array_with_length(call.env, 2, &result));
+  call.check(napi_set_element(call.env, result, 0, call.fromNumber(static_cast<double>(pool.first))));
+  call.check(napi_set_element(call.env, result, 1, call.fromNumber(static_cast<double>(pool.second))));
+  return result;
+}
+
+/** `graphRegisterGenerator(graph, generator)` */
+napi_value graphRegisterGenerator(Call& call) {
+  const auto found = call.state->generators.find(static_cast<uint32_t>(call.number(1, "generator")));
+  if (found == call.state->generators.end()) throw ArgumentError("generator: it was disposed of");
+  registerState(graphOf(call), found->second, 0);
+  return nullptr;
+}
+
+#else
+
+napi_value noGraphs(Call&) {
+  cudaGuard();
+  missingFeature("CUDA graphs", kNeedsHeaders);
+}
+constexpr auto graphNew = noGraphs, graphBegin = noGraphs, graphEnd = noGraphs, graphReplay = noGraphs, graphReset = noGraphs, graphDispose = noGraphs,
+               graphPool = noGraphs, graphRegisterGenerator = noGraphs;
+
+#endif
+
+/** `isCapturing() → boolean`: a graph is being captured by this environment. */
+napi_value isCapturing(Call& call) { return call.fromBoolean(call.state->capturing); }
+
+}  // namespace
+
+Exports cudaGraphExports() {
+  return {{"graphNew", guarded<graphNew>},
+          {"graphBegin", guarded<graphBegin>},
+          {"graphEnd", guarded<graphEnd>},
+          {"graphReplay", guarded<graphReplay>},
+          {"graphReset", guarded<graphReset>},
+          {"graphDispose", guarded<graphDispose>},
+          {"graphPool", guarded<graphPool>},
+          {"graphRegisterGenerator", guarded<graphRegisterGenerator>},
+          {"isCapturing", guarded<isCapturing>}};
+}
+
+}  // namespace suave
