@@ -21,6 +21,7 @@ export {
   type TypedArrays,
 } from './dtype.js';
 export {
+  AnomalyError,
   ArgumentError,
   DisposedTensorError,
   GradCheckError,
