@@ -1,5 +1,6 @@
 // Module entry: one Environment for each Node environment, and the exported functions.
 #include "allocator.h"
+#include "autograd.h"
 
 NAPI_MODULE_INIT() {
   using namespace suave;

@@ -8,9 +8,9 @@
 namespace suave {
 
 AutogradEnvironment& autogradOf(const Call& call) {
-  auto& own = call.state->autograd;
+  std::shared_ptr<void>& own = call.state->objects[0];  // ids of others begin at 1
   if (!own) own = std::make_shared<AutogradEnvironment>(call.env);
-  return *own;
+  return *static_cast<AutogradEnvironment*>(own.get());
 }
 
 namespace {

@@ -89,7 +89,7 @@ struct AnomalyBox {
 
 struct CheckpointRecord;
 
-/** Differentiation's part of an environment. */
+/** Differentiation's part of an environment; lies among its `objects`, which end before the tensors do. */
 struct AutogradEnvironment {
   explicit AutogradEnvironment(napi_env env) : script(std::make_shared<ScriptThread>(env)) {}
   ~AutogradEnvironment() { script->close(); }
@@ -111,6 +111,9 @@ AutogradEnvironment& autogradOf(const Call& call);
 
 /** Runs the engine: serving its threads where that is needed, with errors that JavaScript understands. */
 void runEngine(const Call& call, const std::function<void()>& work);
+
+Exports modeExports();
+Exports anomalyExports();
 
 /** Whether backward passes may have to run JavaScript on a thread of the engine. */
 bool checkpointsOnDevices();

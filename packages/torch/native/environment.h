@@ -15,7 +15,6 @@
 namespace suave {
 
 struct Plan;
-struct AutogradEnvironment;
 
 /** Everything the addon knows in one Node environment; nothing is global, so worker threads can load the addon. */
 struct Environment {
@@ -32,7 +31,6 @@ struct Environment {
   napi_ref handleRingReference = nullptr;
   double* handleRing = nullptr;      // lists of handles, see src/handle-list.ts
   size_t handleRingLength = 0;
-  std::shared_ptr<AutogradEnvironment> autograd;  // made at first use; ends before the tensors do
 
   Environment();
   ~Environment();
@@ -148,8 +146,6 @@ using Exports = std::vector<Export>;
 Exports operatorExports();
 Exports tensorExports();
 Exports autogradExports();
-Exports modeExports();
-Exports anomalyExports();
 Exports scopeExports();
 Exports runtimeExports();
 Exports glooExports();

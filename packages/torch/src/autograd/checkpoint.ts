@@ -1,8 +1,9 @@
 /** @file Checkpointing: memory for time, by recomputing in the backward pass what the forward pass would have held. */
 import { ArgumentError } from '../errors.js';
+import { handlesOf } from '../handle-list.js';
 import { native } from '../native.js';
 import { scope } from '../scope.js';
-import { handlesOf, Tensor, wrapOptional } from '../tensor.js';
+import { Tensor, wrapOptional } from '../tensor.js';
 import { isGradEnabled } from './modes.js';
 import { refusePromise } from './synchronous.js';
 
