@@ -1,5 +1,6 @@
 // Module entry: one Environment for each Node environment, and the exported functions.
 #include "allocator.h"
+#include "autograd.h"
 
 NAPI_MODULE_INIT() {
   using namespace suave;
@@ -9,7 +10,7 @@ NAPI_MODULE_INIT() {
     delete state;
     return nullptr;
   }
-  for (const auto& group : {operatorExports(), tensorExports(), autogradExports(), checkpointExports(), scopeExports(), sharingExports(), runtimeExports(),
+  for (const auto& group : {operatorExports(), tensorExports(), autogradExports(), modeExports(), anomalyExports(), checkpointExports(), scopeExports(), sharingExports(), runtimeExports(),
                             deviceExports(), glooExports(), syncBatchNormExports(), optimExports(), allocatorExports()}) {
     for (const Export& entry : group) {
       napi_value function;

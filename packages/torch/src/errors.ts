@@ -83,6 +83,14 @@ export class CaptureError extends TorchError {
   }
 }
 
+/** A backward pass failed inside `detectAnomaly`; the message holds the JavaScript stack of the forward call. */
+export class AnomalyError extends TorchError {
+  override readonly name = 'AnomalyError';
+  constructor(message: string, operator: string) {
+    super(message, 'ERR_TORCH_ANOMALY', operator);
+  }
+}
+
 /** Gradients and finite differences disagree; the message says for which input and which element. */
 export class GradCheckError extends TorchError {
   override readonly name = 'GradCheckError';
@@ -181,6 +189,8 @@ export function torchError(
           : "this libtorch has no CUDA. Use a libtorch with CUDA, or the device 'cpu'.";
       return new DeviceError(where + words, known, operator, operands);
     }
+    case 'ERR_TORCH_ANOMALY':
+      return new AnomalyError(`backward: ${message}`, operator);
     default:
       return new TorchError(text, code, operator, operands);
   }

@@ -33,6 +33,7 @@ export {
   type TypedArrays,
 } from './dtype.js';
 export {
+  AnomalyError,
   ArgumentError,
   CaptureError,
   DeviceError,

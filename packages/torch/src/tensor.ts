@@ -218,6 +218,16 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     );
   }
 
+  /**
+   * Keeps the gradient of a tensor inside the graph: after `backward` it is in `grad`, as for leaves (PyTorch
+   * `Tensor.retain_grad`); harmless for leaves.
+   * @throws ArgumentError when it does not require grad
+   */
+  retainGrad(): this {
+    native.retainGrad(this.handle);
+    return this;
+  }
+
   /** This tensor on the CPU: itself when it is there, else a copy. Waits for the device. */
   cpu(): Tensor<D, R> {
     return (this as unknown as Tensor).to({ device: 'cpu' }) as unknown as Tensor<D, R>;

@@ -30,23 +30,90 @@ describe('autograd', () => {
     expect(torch.noGrad(() => torch.enableGrad(() => x.mul(2).requiresGrad))).toBe(true);
   });
 
-  it('casts matrix products inside autocast', () => {
-    const a = torch.ones([4, 4]);
-    expect(torch.autocast('cpu', 'bfloat16', () => a.matmul(a).dtype)).toBe('bfloat16');
-    expect(a.matmul(a).dtype).toBe('float32');
-    expect(() => torch.autocast('cpu', 'float16', () => 1)).toThrow(/bfloat16/);
+  it('names what is unused, not differentiable or no scalar', () => {
+    const [x, unused] = [torch.ones([3]), torch.ones([2, 2])];
+    torch.setRequiresGrad([x, unused], true);
+    const message = (body: () => unknown) => {
+      try {
+        body();
+      } catch (error) {
+        expect(error).toBeInstanceOf(torch.TorchError);
+        return (error as Error).message;
+      }
+      return 'nothing was thrown';
+    };
+    expect(message(() => torch.grad(x.sum(), [x, unused]))).toMatch(
+      /input 1 \(float32 \[2, 2\]\) was not used.*allowUnused: true/,
+    );
+    expect(torch.grad(x.sum(), [x, unused], { allowUnused: true })[1]).toBeNull();
+    expect(message(() => torch.grad(x.sum(), [torch.ones([1])]))).toMatch(/grad: input 0 .* does not require grad/);
+    expect(message(() => torch.grad([x.sum(), torch.ones([])], x))).toMatch(/grad: output 1 .* depends on no tensor/);
+    expect(message(() => torch.ones([]).backward())).toMatch(
+      /backward: output 0 .* depends on no tensor that requires grad/,
+    );
+    expect(message(() => x.mul(2).backward())).toMatch(/\[3\]\) is not a scalar.*sum\(\)/);
+    expect(message(() => x.mul(2).backward(torch.ones([2])))).toMatch(
+      /gradient of the shape of output 0 .*, got \[2\]/,
+    );
+    expect(message(() => torch.grad([x.sum(), x.sum()], x, { gradOutputs: [torch.ones([])] }))).toMatch(
+      /one gradient for each of 2/,
+    );
+    const loss = x.exp().sum();
+    loss.backward();
+    expect(message(() => loss.backward())).toMatch(/second time.*retainGraph: true/s);
+    expect(
+      message(() =>
+        torch
+          .noGrad(() => x.mul(2))
+          .sum()
+          .backward(),
+      ),
+    ).toMatch(/outside noGrad/);
+    const inside = x.mul(2);
+    expect(message(() => torch.setRequiresGrad([inside], false))).toMatch(/leaves only.*detach/);
   });
 
-  it('suspends autocast, and goes on with it afterwards', () => {
-    const a = torch.ones([4, 4]);
-    const dtype = () => a.matmul(a).dtype;
-    torch.autocast('cpu', 'bfloat16', () => {
-      expect([dtype(), torch.withoutAutocast(dtype), dtype()]).toEqual(['bfloat16', 'float32', 'bfloat16']);
-      expect(() => torch.withoutAutocast(() => a.view([7]))).toThrow();
-      expect(dtype()).toBe('bfloat16');
-      expect(torch.withoutAutocast(() => torch.autocast('cpu', 'bfloat16', dtype))).toBe('bfloat16');
-    });
-    expect([dtype(), torch.withoutAutocast(dtype)]).toEqual(['float32', 'float32']);
+  it('has second and third derivatives', () => {
+    const x = torch.tensor([0.3, -1.2, 2], { dtype: 'float64', requiresGrad: true });
+    const values = x.data() as Float64Array;
+    const once = (y: torch.Tensor, options = { createGraph: true }) => torch.grad(y.sum(), x, options)[0]!;
+    const first = once(x.sin().mul(x.pow(4)));
+    const second = once(first);
+    const third = once(second, { createGraph: false });
+    // (x⁴ sin x)' and so on, by hand
+    const expected = [
+      (a: number) => 4 * a ** 3 * Math.sin(a) + a ** 4 * Math.cos(a),
+      (a: number) => (12 * a ** 2 - a ** 4) * Math.sin(a) + 8 * a ** 3 * Math.cos(a),
+      (a: number) => (24 * a - 12 * a ** 3) * Math.sin(a) + (36 * a ** 2 - a ** 4) * Math.cos(a),
+    ];
+    for (const [order, derivative] of [first, second, third].entries())
+      for (const [i, value] of (derivative.data() as Float64Array).entries())
+        expect(value).toBeCloseTo(expected[order]!(values[i]!), 10);
+    expect([first.requiresGrad, third.requiresGrad]).toEqual([true, false]);
+  });
+
+  it('goes backward from several outputs at once, into chosen inputs', () => {
+    const [x, w] = [torch.tensor([1, 2], { requiresGrad: true }), torch.tensor([3, 4], { requiresGrad: true })];
+    const product = x.mul(w);
+    torch.backward([product, x.sum()], { gradOutputs: [torch.tensor([1, 10]), null], inputs: x });
+    expect(x.grad!.toArray()).toEqual([4, 41]);
+    expect(w.grad).toBeNull();
+    torch.backward(x.mul(w).sum());
+    expect(w.grad!.toArray()).toEqual([1, 2]);
+  });
+
+  it('keeps the gradient of a tensor inside the graph when asked to, and cuts the graph by detach', () => {
+    const x = torch.tensor([1, 2], { requiresGrad: true });
+    const inside = x.mul(3).retainGrad();
+    inside.pow(2).sum().backward();
+    expect(inside.grad!.toArray()).toEqual([6, 12]);
+    expect(x.grad!.toArray()).toEqual([18, 36]);
+    expect(x.retainGrad()).toBe(x);
+    expect(() => torch.ones([1]).retainGrad()).toThrow(/does not require grad/);
+    const cut = x.mul(3).detach();
+    expect([cut.requiresGrad, cut.isLeaf]).toEqual([false, true]);
+    const [gradient] = torch.grad(x.mul(cut).sum(), x);
+    expect(gradient!.toArray()).toEqual([3, 6]);
   });
 
   it('reads and sets the gradients of a list in one call', () => {

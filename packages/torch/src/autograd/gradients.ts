@@ -26,10 +26,37 @@ export function setRequiresGrad(tensors: readonly Tensor[], value: boolean): voi
   native.setRequiresGrad(handlesOf(tensors), value);
 }
 
+/** What `backward` can be asked for. */
+export interface BackwardOptions {
+  /** Gradients that come into the outputs, one for each, of the same shape; ones for scalars by default. */
+  gradOutputs?: readonly (Tensor | null)[];
+  /** Keep the graph for another backward; the value of `createGraph` by default. */
+  retainGraph?: boolean;
+  /** Record the gradients themselves, for higher derivatives. */
+  createGraph?: boolean;
+  /** Accumulate into these tensors alone (leaves, or tensors inside the graph); into every leaf by default. */
+  inputs?: OneOrMany<Tensor>;
+}
+
+/**
+ * Accumulates the gradients of the sum of `outputs` into leaves, in one pass (PyTorch `torch.autograd.backward`).
+ * @throws ArgumentError when an output needs no gradient, or is no scalar and has no `gradOutputs`
+ * @throws TorchError when the graph was freed by an earlier pass without `retainGraph`
+ */
+export function backward(outputs: OneOrMany<Tensor>, options: BackwardOptions = {}): void {
+  native.backwardMany(
+    handlesOf(asList(outputs)),
+    handlesOf(options.gradOutputs ?? []),
+    options.retainGraph ?? options.createGraph ?? false,
+    options.createGraph ?? false,
+    handlesOf(options.inputs === undefined ? [] : asList(options.inputs)),
+  );
+}
+
 /** What `grad` can be asked for. */
 export interface GradOptions {
-  /** Seeds, one for each output; ones for scalars by default. */
-  gradOutputs?: readonly Tensor[];
+  /** Gradients that come into the outputs, one for each, of the same shape; ones for scalars by default. */
+  gradOutputs?: readonly (Tensor | null)[];
   /** Keep the graph for another backward; the value of `createGraph` by default. */
   retainGraph?: boolean;
   /** Record the gradients themselves, for higher derivatives. */
@@ -41,7 +68,9 @@ export interface GradOptions {
 /**
  * Gradients of the sum of `outputs` with respect to `inputs` (PyTorch `torch.autograd.grad`); nothing is accumulated.
  * @returns one for each input; null only with `allowUnused`
- * @throws TorchError when an input is unused and `allowUnused` is off
+ * @throws ArgumentError when an input is unused and `allowUnused` is off, saying which; when one does not require grad; when
+ *   an output needs no gradient, or is no scalar and has no `gradOutputs`
+ * @throws TorchError when the graph was freed by an earlier pass without `retainGraph`
  */
 export function grad(
   outputs: OneOrMany<Tensor>,

@@ -1,11 +1,8 @@
-/** @file Modes that hold while a function runs: no recording, recording, automatic casting. */
-import type { DType } from '../dtype.js';
-import { ArgumentError } from '../errors.js';
+/** @file Modes that hold while a function runs, on this thread alone: no recording, recording, inference. */
 import { native } from '../native.js';
 import { refusePromise } from '../synchronous.js';
 
 function withGrad<T>(enabled: boolean, body: () => T, where: string): T {
-  const before = native.setGradEnabled(enabled);
   try {
     return refusePromise(body(), where);
   } finally {
@@ -13,52 +10,41 @@ function withGrad<T>(enabled: boolean, body: () => T, where: string): T {
   }
 }
 
-/** Runs `body` without recording operations (PyTorch `torch.no_grad`). */
+/** Runs `body` without recording operations (PyTorch `torch.no_grad`). @throws ArgumentError when it returns a promise */
 export function noGrad<T>(body: () => T): T {
   return withGrad(false, body, 'noGrad');
 }
 
-/** Runs `body` with recording on, inside a `noGrad` too (PyTorch `torch.enable_grad`). */
+/**
+ * Runs `body` with recording on, inside a `noGrad` too (PyTorch `torch.enable_grad`).
+ * @throws ArgumentError when it returns a promise
+ */
 export function enableGrad<T>(body: () => T): T {
   return withGrad(true, body, 'enableGrad');
 }
 
-/** Whether operations are being recorded. */
+/** Whether operations are being recorded on this thread. */
 export function isGradEnabled(): boolean {
   return native.gradEnabled();
 }
 
 /**
- * Runs `body` with matrix products and convolutions in a lower precision (PyTorch `torch.autocast`).
- * @param device `cpu` (bfloat16 only) or `cuda`
+ * Runs `body` without recording and without the bookkeeping that would allow to record later (PyTorch `torch.inference_mode`):
+ * faster than `noGrad` for small tensors. Tensors made inside are inference tensors for good: outside they can be read, but
+ * neither changed in place nor saved for a backward; `clone()` them outside to get ordinary ones.
+ * @param enabled  false leaves the mode inside of another region; recording is on there
+ * @throws ArgumentError when `body` returns a promise
  */
-export function autocast<T>(device: 'cpu' | 'cuda', dtype: Extract<DType, 'bfloat16' | 'float16'>, body: () => T): T {
-  if (device === 'cpu' && dtype !== 'bfloat16')
-    throw new ArgumentError(`autocast: expected bfloat16 on the cpu, got ${dtype}. Use 'bfloat16', or run in float32.`);
-  const before = native.autocastBegin(device, dtype);
-  casting.push({ device, dtype });
+export function inferenceMode<T>(body: () => T, enabled = true): T {
+  native.inferenceBegin(enabled);
   try {
-    return refusePromise(body(), 'autocast');
+    return refusePromise(body(), 'inferenceMode');
   } finally {
-    casting.pop();
-    native.autocastEnd(device, before);
+    native.inferenceEnd();
   }
 }
 
-/** The regions of automatic casting around the current call, the innermost last. */
-const casting: { readonly device: 'cpu' | 'cuda'; readonly dtype: 'bfloat16' | 'float16' }[] = [];
-
-/**
- * Runs `body` without the automatic casting around it, so that matrix products keep the precision of their operands
- * (PyTorch `torch.autocast(enabled=False)`); operands that are in a lower precision already must be widened by `body`.
- */
-export function withoutAutocast<T>(body: () => T): T {
-  const suspended = casting.splice(0);
-  for (const { device } of suspended) native.autocastEnd(device, false);
-  try {
-    return refusePromise(body(), 'withoutAutocast');
-  } finally {
-    for (const { device, dtype } of suspended) native.autocastBegin(device, dtype);
-    casting.push(...suspended);
-  }
+/** Whether inference mode is on, on this thread. */
+export function isInferenceModeEnabled(): boolean {
+  return native.inferenceEnabled();
 }
