@@ -1,6 +1,6 @@
 /** @file Checkpointing: memory for time, by recomputing in the backward pass what the forward pass would have held. */
 import { ArgumentError } from '../errors.js';
-import { handlesOf } from '../handle-list.js';
+import { type HandleList, handlesOf } from '../handle-list.js';
 import { native } from '../native.js';
 import { scope } from '../scope.js';
 import { Tensor, wrapOptional } from '../tensor.js';
@@ -46,7 +46,7 @@ export function checkpointWith<Inputs extends readonly unknown[], Result extends
   };
   return scope(() => {
     native.checkpointBegin(handlesOf(held), options.preserveRngState ?? true);
-    let outputs: Float64Array;
+    let outputs: HandleList;
     let single = false;
     try {
       const result = refusePromise(body(...inputs), 'checkpoint');

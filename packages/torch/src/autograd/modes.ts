@@ -3,6 +3,7 @@ import { native } from '../native.js';
 import { refusePromise } from '../synchronous.js';
 
 function withGrad<T>(enabled: boolean, body: () => T, where: string): T {
+  const before = native.setGradEnabled(enabled);
   try {
     return refusePromise(body(), where);
   } finally {
