@@ -11,7 +11,7 @@ const ROUNDS = 15;
 
 /** Builds and loads the C++ loops for the libtorch in use. */
 function loadLoops() {
-  const buildRoot = fileURLToPath(new URL('../build', import.meta.url));
+  const buildRoot = fileURLToPath(new URL('../../.cache/bench', import.meta.url));
   const folder = fileURLToPath(new URL('../native', import.meta.url));
   const { libtorch } = findLibtorch();
   if (libtorch?.libraries !== libtorchInfo().folder) return false;

@@ -33,6 +33,7 @@ const OWN_METHODS = new Set([
   'grad',
   'requiresGrad',
   'isLeaf',
+  'retainGrad',
   'backward',
   'dispose',
   'isDisposed',

@@ -3,9 +3,9 @@ import { ArgumentError } from '../errors.js';
 import { type HandleList, handlesOf } from '../handle-list.js';
 import { native } from '../native.js';
 import { scope } from '../scope.js';
+import { refusePromise } from '../synchronous.js';
 import { Tensor, wrapOptional } from '../tensor.js';
 import { isGradEnabled } from './modes.js';
-import { refusePromise } from '../synchronous.js';
 
 /** What a checkpointed body can give: one tensor or a list of them. */
 export type CheckpointResult = Tensor | readonly Tensor[];
