@@ -45,6 +45,12 @@ const OWN_METHODS = new Set([
   'size',
   'stride',
   'toJSON',
+  'ndim',
+  'isContiguous',
+  'gradFn',
+  'itemBigInt',
+  'asTypedArray',
+  'setAt',
 ]);
 
 /** What generated files may import; each takes the names that it uses. */

@@ -9,7 +9,7 @@ NAPI_MODULE_INIT() {
     delete state;
     return nullptr;
   }
-  for (const auto& group : {operatorExports(), tensorExports(), autogradExports(), checkpointExports(), scopeExports(), sharingExports(), runtimeExports(),
+  for (const auto& group : {operatorExports(), tensorExports(), typedArrayExports(), autogradExports(), checkpointExports(), scopeExports(), sharingExports(), runtimeExports(),
                             deviceExports(), glooExports(), syncBatchNormExports(), optimExports(), allocatorExports()}) {
     for (const Export& entry : group) {
       napi_value function;

@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <cctype>
+
 #include "plan.h"
 
 namespace suave {
@@ -161,6 +163,23 @@ constexpr std::pair<const char*, c10::ScalarType> kDtypes[] = {
     {"complex128", at::kComplexDouble},
 };
 
+/** PyTorch's name of any dtype: the table's, else libtorch's in small letters (`UInt16` is `uint16`). */
+const std::string* nameTable() {
+  constexpr size_t count = static_cast<size_t>(c10::ScalarType::NumOptions);
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> result(count + 1);
+    for (size_t i = 0; i <= count; ++i) {
+      const auto dtype = static_cast<c10::ScalarType>(i);
+      result[i] = dtype == c10::ScalarType::ComplexHalf ? "complex32" : c10::toString(dtype);
+      for (char& letter : result[i]) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+      for (const auto& entry : kDtypes)
+        if (dtype == entry.second) result[i] = entry.first;
+    }
+    return result;
+  }();
+  return names.data();
+}
+
 /** libtorch's text without its stack of C++ frames. */
 std::string firstParagraph(std::string text) {
   for (const char* mark : {"\nException raised from", "\nThis exception", "\nTraceback"}) {
@@ -193,14 +212,13 @@ void throwError(napi_env env, Environment* state, const std::string& code, const
 c10::ScalarType parseDtype(const std::string& name) {
   for (const auto& entry : kDtypes)
     if (name == entry.first) return entry.second;
-  throw ArgumentError("dtype: expected one of float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool, got '" + name + "'");
+  const std::string* names = nameTable();
+  for (size_t i = 0; i < static_cast<size_t>(c10::ScalarType::Undefined); ++i)
+    if (name == names[i]) return static_cast<c10::ScalarType>(i);
+  throw ArgumentError("dtype: expected one of float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool, complex64, complex128, got '" + name + "'");
 }
 
-const char* dtypeName(c10::ScalarType dtype) {
-  for (const auto& entry : kDtypes)
-    if (dtype == entry.second) return entry.first;
-  return c10::toString(dtype);
-}
+const char* dtypeName(c10::ScalarType dtype) { return nameTable()[static_cast<size_t>(dtype)].c_str(); }
 
 void throwToJavaScript(napi_env env, Environment* state) {
   try {

@@ -15,6 +15,7 @@
 namespace suave {
 
 struct Plan;
+class SharedMemory;
 
 /** Everything the addon knows in one Node environment; nothing is global, so worker threads can load the addon. */
 struct Environment {
@@ -25,6 +26,7 @@ struct Environment {
   std::vector<c10::IValue> stack;    // reused by every operator call
   std::unordered_map<uint32_t, at::Generator> generators;
   std::unordered_map<uint32_t, std::shared_ptr<void>> objects;  // process groups and the like
+  std::shared_ptr<SharedMemory> sharedMemory;  // what typed arrays and tensors have in common; made at first use
   uint32_t nextId = 1;
   uint32_t calls = 0;                // of operators, counted to notice one that is made while another one's arguments are read
   napi_ref errorFactory = nullptr;
@@ -145,6 +147,7 @@ using Exports = std::vector<Export>;
 
 Exports operatorExports();
 Exports tensorExports();
+Exports typedArrayExports();
 Exports autogradExports();
 Exports scopeExports();
 Exports runtimeExports();

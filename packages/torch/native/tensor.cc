@@ -1,28 +1,12 @@
 // Tensors from and to JavaScript memory, and their metadata.
-#include "environment.h"
+#include "typed_arrays.h"
+
+#include <torch/csrc/autograd/function.h>
 
 #include <cstring>
 
 namespace suave {
 namespace {
-
-struct Bytes {
-  uint8_t* data = nullptr;
-  size_t length = 0;
-};
-
-Bytes bytesOf(const Call& call, size_t index) {
-  Bytes bytes;
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* data = nullptr;
-  if (index >= call.argc || napi_get_typedarray_info(call.env, call.argv[index], &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array)
-    throw ArgumentError("expected the bytes of a typed array");
-  bytes.data = static_cast<uint8_t*>(data);
-  bytes.length = length;
-  return bytes;
-}
 
 void copyBytes(void* to, const void* from, size_t length) {
   if (length > 0) std::memcpy(to, from, length);
@@ -44,7 +28,7 @@ napi_value fromBytes(Call& call) {
 /** `readBytes(tensor, bytes)`: fills `bytes` with the contiguous content; waits for the device. */
 napi_value readBytes(Call& call) {
   const Bytes bytes = bytesOf(call, 1);
-  const at::Tensor source = call.tensor(0).detach().to(at::kCPU).contiguous();
+  const at::Tensor source = call.tensor(0).detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
   if (source.nbytes() != bytes.length) throw ArgumentError("readBytes: the buffer has another size than the tensor");
   copyBytes(bytes.data, source.data_ptr(), bytes.length);
   return nullptr;
@@ -61,12 +45,35 @@ napi_value writeBytes(Call& call) {
   return nullptr;
 }
 
-/** `item(tensor) → number | boolean`; waits for the device. */
-napi_value item(Call& call) {
+c10::Scalar onlyElement(const Call& call, const char* where) {
   const at::Tensor& tensor = call.tensor(0);
-  if (tensor.numel() != 1) throw ArgumentError("item: expected a tensor of one element, got shape " + c10::str(tensor.sizes()));
-  const c10::Scalar value = tensor.item();
-  return value.isBoolean() ? call.fromNumber(value.toBool() ? 1 : 0) : call.fromNumber(value.toDouble());
+  if (tensor.numel() != 1)
+    throw ArgumentError(std::string(where) + ": expected a tensor of one element, got shape " + c10::str(tensor.sizes()) + ". Use toArray() or data().");
+  return tensor.item();
+}
+
+/** `item(tensor) → number`; waits for the device. */
+napi_value item(Call& call) {
+  const c10::Scalar value = onlyElement(call, "item");
+  if (value.isBoolean()) return call.fromNumber(value.toBool() ? 1 : 0);
+  if (value.isComplex()) throw ArgumentError("item: expected a real tensor, got a complex one. Use toArray(), which gives [re, im].");
+  if (value.isIntegral(false)) {
+    constexpr int64_t kLargest = int64_t{1} << 53;
+    const int64_t integer = value.toLong();
+    if (integer > kLargest || integer < -kLargest)
+      throw ArgumentError("item: " + std::to_string(integer) + " is beyond 2^53, where a number is not exact. Use itemBigInt() or data().");
+    return call.fromNumber(static_cast<double>(integer));
+  }
+  return call.fromNumber(value.toDouble());
+}
+
+/** `itemBigInt(tensor) → bigint`; waits for the device. */
+napi_value itemBigInt(Call& call) {
+  const c10::Scalar value = onlyElement(call, "itemBigInt");
+  if (!value.isIntegral(true)) throw ArgumentError(std::string("itemBigInt: expected a tensor of integers, got ") + dtypeName(call.tensor(0).scalar_type()) + ". Use item().");
+  napi_value result;
+  call.check(napi_create_bigint_int64(call.env, value.isBoolean() ? value.toBool() : value.toLong(), &result));
+  return result;
 }
 
 napi_value integerArray(const Call& call, at::IntArrayRef values) {
@@ -83,8 +90,27 @@ napi_value numel(Call& call) { return call.fromNumber(static_cast<double>(call.t
 napi_value rank(Call& call) { return call.fromNumber(static_cast<double>(call.tensor(0).dim())); }
 napi_value dtype(Call& call) { return call.fromString(dtypeName(call.tensor(0).scalar_type())); }
 napi_value device(Call& call) { return call.fromString(call.tensor(0).device().str()); }
+napi_value layout(Call& call) { return call.fromString(c10::str(call.tensor(0).layout())); }
+napi_value storageOffset(Call& call) { return call.fromNumber(static_cast<double>(call.tensor(0).storage_offset())); }
 napi_value itemSize(Call& call) { return call.fromNumber(static_cast<double>(call.tensor(0).element_size())); }
-napi_value isContiguous(Call& call) { return call.fromBoolean(call.tensor(0).is_contiguous()); }
+
+/** `isContiguous(tensor, channelsLast)`. */
+napi_value isContiguous(Call& call) {
+  const at::Tensor& tensor = call.tensor(0);
+  return call.fromBoolean(tensor.is_contiguous(call.boolean(1, false) ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous));
+}
+
+/** `isLazy(tensor)`: conjugated or negated by a bit, not in memory. */
+napi_value isLazy(Call& call) { return call.fromBoolean(call.tensor(0).is_conj() || call.tensor(0).is_neg()); }
+
+/** `gradFn(tensor) → name of the recorded operation, without namespaces; undefined for none. */
+napi_value gradFn(Call& call) {
+  const auto& node = call.tensor(0).grad_fn();
+  if (node == nullptr) return nullptr;
+  const std::string name = node->name();
+  const size_t colons = name.rfind("::");
+  return call.fromString(colons == std::string::npos ? name : name.substr(colons + 2));
+}
 
 /** `sameTensor(a, b)`: both name one tensor object. */
 napi_value sameTensor(Call& call) { return call.fromBoolean(call.tensor(0).is_same(call.tensor(1))); }
@@ -96,7 +122,8 @@ napi_value alias(Call& call) { return call.adopt(call.tensor(0)); }
 
 Exports tensorExports() {
   return {{"fromBytes", guarded<fromBytes>}, {"readBytes", guarded<readBytes>},   {"writeBytes", guarded<writeBytes>},
-          {"item", guarded<item>},
+          {"item", guarded<item>},           {"itemBigInt", guarded<itemBigInt>}, {"layout", guarded<layout>},
+          {"storageOffset", guarded<storageOffset>}, {"isLazy", guarded<isLazy>}, {"gradFn", guarded<gradFn>},
           {"shape", guarded<shape>},         {"strides", guarded<strides>},       {"numel", guarded<numel>},
           {"rank", guarded<rank>},           {"dtype", guarded<dtype>},           {"device", guarded<device>},
           {"itemSize", guarded<itemSize>},   {"isContiguous", guarded<isContiguous>}, {"sameTensor", guarded<sameTensor>},

@@ -7,15 +7,19 @@
  * torch.scope(() => x.mul(x).sum().backward());
  * console.log(x.grad?.toArray()); // [[2, 4], [6, 8]]
  */
+import './conversions.js';
 import './generated/methods.js';
 
 export * from './autograd/index.js';
+export { tensor } from './creation.js';
 export * from './distributed/index.js';
 export {
+  type ComplexDType,
   type Device,
   type DType,
   dtypeOf,
   type Layout,
+  type MemoryArrays,
   type MemoryFormat,
   type Scalar,
   type TypedArray,
@@ -34,13 +38,16 @@ export {
 export * from './generated/operators.js';
 export * from './generated/out.js';
 export { Generator, manualSeed } from './generator.js';
-export { at, type Index, type Slice, slice } from './indexing.js';
+export { at, type Index, type Slice, setAt, slice } from './indexing.js';
+export type { ArrayOf, NestedArray } from './nested.js';
 export * as nn from './nn/index.js';
 export { has, loadLibrary, type OperatorValue, operatorLibraryPath, ops } from './operators.js';
 export * as optim from './optim/index.js';
+export { type PrintOptions, printOptions, setPrintOptions } from './print-options.js';
 export { cuda, getNumThreads, libtorchInfo, libtorchVersion, setNumThreads } from './runtime.js';
 export { keep, liveTensors, liveTensorsByDevice, peakLiveTensors, releaseFreeMemory, scope } from './scope.js';
 export * from './serialization/index.js';
-export { fromBytes, fromTypedArray, type NestedArray, Tensor, type TensorOptions, tensor } from './tensor.js';
+export { Tensor } from './tensor.js';
 export { disposeShared, fromShared, type SharedTensor, sharedTensors, shareTensor } from './threads.js';
 export { type TensorTracker, type TrackedPlace, trackTensors } from './track.js';
+export { fromBytes, fromTypedArray, type TensorOptions, type TypedArrayOptions } from './typed-arrays.js';

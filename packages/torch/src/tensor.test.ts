@@ -52,53 +52,90 @@ describe('creation and reading back', () => {
     expect(torch.fromTypedArray(BigInt64Array.of(big), [1]).data()[0]).toBe(big);
   });
 
-  it('refuses a ragged nesting, a wrong shape and JSON', () => {
-    expect(() => torch.tensor([[1, 2], [3]])).toThrow(/ragged/);
+  it('refuses a wrong shape and JSON', () => {
     expect(() => torch.fromTypedArray(new Float32Array(3), [2, 2])).toThrow(/expected 4 elements.*got 3/);
     expect(() => JSON.stringify(torch.tensor([1]))).toThrow(/toArray\(\)/);
     expect(() => torch.tensor([1, 2]).item()).toThrow(/one element/);
   });
 
-  it('prints as PyTorch does', () => {
-    expect(String(torch.tensor([[1, 2.5]]))).toBe('tensor([[1.0000, 2.5000]])');
-    expect(String(torch.tensor([1, 2], { dtype: 'float64' }))).toBe('tensor([1., 2.], dtype=float64)');
-    expect(String(torch.arange(5000))).toContain('...');
-    expect(String(torch.tensor(3, { dtype: 'int64' }))).toBe('tensor(3)');
+  it('reads integers exactly, or says that it cannot', () => {
+    const x = torch.tensor([2n ** 53n, 2n ** 60n + 1n]);
+    expect(x.at(0).item()).toBe(2 ** 53);
+    expect(() => x.at(1).item()).toThrow(/1152921504606846977 is beyond 2\^53.*itemBigInt\(\)/);
+    expect(x.at(1).itemBigInt()).toBe(2n ** 60n + 1n);
+    expect(torch.tensor(true).itemBigInt()).toBe(1n);
+    expect(() => torch.tensor(1.5).itemBigInt()).toThrow(/expected a tensor of integers, got float32/);
+    expect(() => x.itemBigInt()).toThrow(/one element/);
+    expect(() => x.toArray()).toThrow(/1152921504606846977 is beyond 2\^53.*data\(\)/);
+    expect(torch.tensor([-(2n ** 53n), 5n]).toArray()).toEqual([-(2 ** 53), 5]);
   });
 });
 
-describe('indexing', () => {
-  const x = torch.arange(24).view([2, 3, 4]);
-  it.each<[string, torch.Index[], unknown]>([
-    ['a position', [1, 2, 3], 23],
-    ['a range', [0, torch.slice(1, 3), 0], [4, 8]],
-    ['a step from the end', [0, 0, torch.slice(-3, null, 2)], [1, 3]],
-    [
-      'the rest',
-      ['...', 1],
-      [
-        [1, 5, 9],
-        [13, 17, 21],
-      ],
-    ],
-    ['a new dimension', [0, 0, null, torch.slice(0, 2)], [[0, 1]]],
-    [
-      'integer positions',
-      [1, torch.tensor([2, 0], { dtype: 'int64' })],
-      [
-        [20, 21, 22, 23],
-        [12, 13, 14, 15],
-      ],
-    ],
-  ])('takes %s', (_, places, expected) => {
-    expect(x.at(...places).toArray()).toEqual(expected);
+describe('what a tensor says about itself', () => {
+  it('tells sizes, ranks, layout and the operation that made it', () => {
+    const x = torch.zeros([2, 3, 4, 5]);
+    expect([x.size(), x.size(1), x.size(-1), x.ndim]).toEqual([[2, 3, 4, 5], 3, 5, 4]);
+    expect(() => x.size(4)).toThrow(/size: expected a dimension from -4 to 3, got 4/);
+    expect(() => x.size(-5)).toThrow(torch.ShapeError);
+    expect(x.isContiguous()).toBe(true);
+    expect(x.isContiguous('channelsLast')).toBe(false);
+    expect(x.transpose(0, 1).isContiguous()).toBe(false);
+    expect(x.contiguous({ memoryFormat: 'channelsLast' }).isContiguous('channelsLast')).toBe(true);
+    expect(x.isCuda).toBe(false);
+    expect(x.gradFn).toBe(null);
+    const leaf = torch.tensor([1, 2], { requiresGrad: true });
+    expect([leaf.gradFn, leaf.mul(leaf).gradFn, leaf.mul(2).sum().gradFn]).toEqual([
+      null,
+      'MulBackward0',
+      'SumBackward0',
+    ]);
   });
 
-  it('takes a mask over several dimensions', () => {
-    expect(x.at(x.gt(21)).toArray()).toEqual([22, 23]);
+  it('gives its parts along the first dimension', () => {
+    const rows = [...torch.arange(6).view([3, 2])];
+    expect(rows.map((row) => row.toArray())).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ]);
+    rows[1]?.fill_(9);
+    expect([...torch.zeros([0, 2])]).toEqual([]);
+    expect(() => [...torch.tensor(1)]).toThrow(/without dimensions has no parts/);
+    const before = torch.liveTensors().count;
+    torch.scope(() => {
+      for (const _ of torch.zeros([3, 2]));
+    });
+    expect(torch.liveTensors().count).toBe(before);
   });
 
-  it('refuses more places than dimensions', () => {
-    expect(() => x.at(0, 0, 0, 0)).toThrow(torch.ShapeError);
+  it('converts by short names', () => {
+    const x = torch.tensor([0, 1.5, 2]);
+    const all = [x.float(), x.double(), x.half(), x.bfloat16(), x.long(), x.int(), x.short(), x.byte(), x.bool()];
+    expect(all.map(({ dtype }) => dtype)).toEqual(
+      'float32 float64 float16 bfloat16 int64 int32 int16 uint8 bool'.split(' '),
+    );
+    expect([x.cfloat().dtype, x.cdouble().dtype]).toEqual(['complex64', 'complex128']);
+    expect(x.bool().toArray()).toEqual([false, true, true]);
+    expect(x.cpu().toArray()).toEqual([0, 1.5, 2]);
+    if (!torch.cuda.isAvailable()) {
+      console.info('x.cuda() skipped: no NVIDIA device');
+      expect(() => x.cuda()).toThrow(torch.TorchError);
+    } else expect(x.cuda().isCuda).toBe(true);
+  });
+
+  it('names dtypes that only newer libtorch has', () => {
+    const name = 'float8_e4m3fn' as torch.DType;
+    let made: torch.Tensor;
+    try {
+      made = torch.tensor([1, 2]).to(name);
+    } catch (error) {
+      console.info(`skipped: libtorch ${torch.libtorchVersion()} has no float8`);
+      expect(String(error)).toMatch(/dtype: expected one of float32/);
+      return;
+    }
+    expect(made.dtype).toBe('float8_e4m3fn');
+    expect(String(made)).toBe('tensor([1., 2.], dtype=float8_e4m3fn)');
+    expect(() => made.data()).toThrow(/no typed array for float8_e4m3fn.*to\('float32'\)/);
+    expect(String(torch.tensor([1, 2]).to('uint16' as torch.DType))).toBe('tensor([1, 2], dtype=uint16)');
   });
 });

@@ -3,27 +3,15 @@
  *
  * Every operator whose first argument is `self` is a method too; `generated/methods.ts` adds them.
  */
-import { allocate, bytesOf, type Device, type DType, dtypeOf, type TypedArray, type TypedArrays } from './dtype.js';
+import { arrayOver, bytesOf, type DType, hasTypedArray, type MemoryFormat, type TypedArrays } from './dtype.js';
 import { ArgumentError, ShapeError } from './errors.js';
 import { handlesOf } from './handle-list.js';
 import { inspectCustom } from './inspect-custom.js';
 import { type Handle, native } from './native.js';
-import { formatTensor } from './print.js';
+import { type ArrayOf, nest } from './nested.js';
+import { formatTensor, inspectTensor } from './print.js';
 
 export type { DType } from './dtype.js';
-
-/** Nested arrays of numbers; the nesting is the shape. */
-export type NestedArray = number | boolean | readonly NestedArray[];
-
-/** How to make a tensor. */
-export interface TensorOptions<D extends DType = DType> {
-  /** Element type; by default that of the typed array, else float32. */
-  dtype?: D;
-  /** Where it lives; `cpu` by default. */
-  device?: Device;
-  /** Record operations on it for `backward`; false by default. */
-  requiresGrad?: boolean;
-}
 
 /** Frees tensors that were made outside every scope and then forgotten; the handle's generation makes a late call harmless. */
 const finalization = new FinalizationRegistry<Handle>((handle) => native.release(handle));
@@ -104,7 +92,24 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return native.numel(this.handle);
   }
 
-  /** Element type. */
+  /** Number of dimensions, as PyTorch calls it; the same as `rank`. */
+  get ndim(): number {
+    return this.rank;
+  }
+
+  /** Sizes of the dimensions as a new array, or of one dimension; negative counts from the end (PyTorch `Tensor.size`). */
+  size(): number[];
+  size(dim: number): number;
+  size(dim?: number): number | number[] {
+    const { shape } = this;
+    if (dim === undefined) return shape;
+    const size = shape.at(dim);
+    if (size === undefined || dim < -shape.length)
+      throw new ShapeError(`size: expected a dimension from ${-shape.length} to ${shape.length - 1}, got ${dim}`);
+    return size;
+  }
+
+  /** Element type. A dtype that only newer libtorch has gives its name too, e.g. `float8_e4m3fn`. */
   get dtype(): DType {
     return native.dtype(this.handle) as DType;
   }
@@ -112,6 +117,16 @@ export class Tensor<D extends DType = DType, R extends number = number> {
   /** Device, e.g. `cpu` or `cuda:0`. */
   get device(): string {
     return native.device(this.handle);
+  }
+
+  /** Whether it lives on an NVIDIA device. */
+  get isCuda(): boolean {
+    return this.device.startsWith('cuda');
+  }
+
+  /** Whether its elements lie in row-major order without gaps, or for `channelsLast` in the order of images with channels last. */
+  isContiguous(memoryFormat: Exclude<MemoryFormat, 'preserve'> = 'contiguous'): boolean {
+    return native.isContiguous(this.handle, memoryFormat === 'channelsLast');
   }
 
   /** Steps, in elements, between neighbours along each dimension. */
@@ -138,6 +153,11 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return native.isLeaf(this.handle);
   }
 
+  /** Name of the recorded operation that made it, e.g. `MulBackward0`; null for leaves and without gradient. */
+  get gradFn(): string | null {
+    return native.gradFn(this.handle) ?? null;
+  }
+
   /** Gradient that `backward` accumulated, or null; the tensor belongs to the current scope, the gradient itself to this leaf. */
   get grad(): Tensor<D, R> | null {
     return wrapOptional(native.gradient(this.handle)) as Tensor<D, R> | null;
@@ -154,15 +174,28 @@ export class Tensor<D extends DType = DType, R extends number = number> {
 
   /**
    * The value of a tensor of one element, as a number (bool gives 0 or 1). Waits for the device.
-   * @throws ArgumentError when it has more or fewer elements
+   * @throws ArgumentError when it has more or fewer elements, is complex, or an integer beyond 2^53, which a number cannot hold
+   *   exactly: `itemBigInt()` does
    */
   item(): number {
     return native.item(this.handle);
   }
 
-  /** A copy of the content in row-major order; float16 and bfloat16 are widened to float32. Waits for the device. */
+  /**
+   * The exact value of a tensor of one integer or boolean. Waits for the device.
+   * @throws ArgumentError when it has more or fewer elements, or is of a floating-point dtype
+   */
+  itemBigInt(): bigint {
+    return native.itemBigInt(this.handle);
+  }
+
+  /**
+   * A copy of the content in row-major order: float16 and bfloat16 are widened to float32, complex numbers are interleaved, int64 is
+   * exact as bigint. Waits for the device.
+   * @throws ArgumentError for a dtype of newer libtorch that has no typed array
+   */
   data<E extends DType>(this: Tensor<E, number>): TypedArrays[E] {
-    const { dtype } = this;
+    const dtype: string = this.dtype;
     if (dtype === 'float16' || dtype === 'bfloat16') {
       const wide = this.to('float32');
       try {
@@ -171,7 +204,10 @@ export class Tensor<D extends DType = DType, R extends number = number> {
         wide.dispose();
       }
     }
-    const array = allocate(dtype as Exclude<DType, 'float16' | 'bfloat16'>, this.numel);
+    if (!hasTypedArray(dtype))
+      throw new ArgumentError(`data: JavaScript has no typed array for ${dtype}. Use to('float32') first, or bytes().`);
+    const { numel } = this;
+    const array = arrayOver(dtype, new ArrayBuffer(numel * this.itemSize), 0, numel);
     native.readBytes(this.handle, bytesOf(array));
     return array as TypedArrays[E];
   }
@@ -194,18 +230,13 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return this;
   }
 
-  /** The content as nested arrays of numbers (int64 beyond 2^53 is rounded, bool gives booleans). Waits for the device. */
-  toArray(): NestedArray {
-    const data = this.data() as ArrayLike<number | bigint>;
-    const { shape } = this;
-    const isBool = this.dtype === 'bool';
-    const build = (dimension: number, offset: number, stride: number): NestedArray => {
-      if (dimension === shape.length) return isBool ? data[offset] !== 0 : Number(data[offset]);
-      const size = shape[dimension]!;
-      const inner = stride / size;
-      return Array.from({ length: size }, (_, i) => build(dimension + 1, offset + i * inner, inner));
-    };
-    return build(0, 0, Math.max(1, this.numel));
+  /**
+   * The content as nested arrays: bool gives booleans, complex numbers `[re, im]`, all others numbers. A tensor without dimensions
+   * gives its value. Waits for the device.
+   * @throws ArgumentError when an int64 is beyond 2^53, which a number cannot hold exactly: `data()` gives bigints
+   */
+  toArray<E extends DType, Q extends number>(this: Tensor<E, Q>): ArrayOf<E, Q> {
+    return nest(this.data() as ArrayLike<number | bigint>, this.shape, this.dtype) as ArrayOf<E, Q>;
   }
 
   /** Accumulates gradients of this tensor into the leaves it depends on (PyTorch `Tensor.backward`). */
@@ -218,9 +249,15 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     );
   }
 
-  /** This tensor on the CPU: itself when it is there, else a copy. Waits for the device. */
-  cpu(): Tensor<D, R> {
-    return (this as unknown as Tensor).to({ device: 'cpu' }) as unknown as Tensor<D, R>;
+  /**
+   * Its parts along the first dimension, one after the other: `for (const row of matrix)`. Each is a view that belongs to the scope it
+   * is made in.
+   * @throws ShapeError for a tensor without dimensions
+   */
+  *[Symbol.iterator](): IterableIterator<Tensor<D>> {
+    const [size] = this.shape as number[];
+    if (size === undefined) throw new ShapeError('Tensor: a tensor without dimensions has no parts. Use item().');
+    for (let i = 0; i < size; i++) yield this.select(0, i) as Tensor<D>;
   }
 
   /** Gives the memory back now; doing it twice is harmless. */
@@ -237,113 +274,14 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return formatTensor(this as unknown as Tensor);
   }
 
-  [inspectCustom](): string {
-    return this.toString();
+  [inspectCustom](depth: number | null, options: { depth?: number | null | undefined }): string {
+    // Without a limit of depth the level is unknown: then as inside an object, which is aligned everywhere.
+    const isNested = depth === null || depth === Number.POSITIVE_INFINITY || depth !== options.depth;
+    return inspectTensor(this as unknown as Tensor, depth, isNested);
   }
 
   /** Tensors have no JSON form. @throws ArgumentError always */
   toJSON(): never {
     throw new ArgumentError('Tensor.toJSON: a tensor has no JSON form. Use toArray(), or writeSafetensors for files.');
   }
-}
-
-function shapeOf(value: NestedArray): number[] {
-  const shape: number[] = [];
-  let level: NestedArray = value;
-  while (typeof level === 'object') {
-    shape.push(level.length);
-    if (level.length === 0) break;
-    level = level[0]!;
-  }
-  return shape;
-}
-
-function flatten(value: NestedArray, shape: readonly number[], depth: number, into: number[]): void {
-  if (typeof value !== 'object') {
-    if (depth !== shape.length)
-      throw new ShapeError('tensor: expected nested arrays of equal length, got a ragged nesting');
-    into.push(Number(value));
-    return;
-  }
-  if (depth >= shape.length || value.length !== shape[depth])
-    throw new ShapeError('tensor: expected nested arrays of equal length, got a ragged nesting');
-  for (const element of value) flatten(element, shape, depth + 1, into);
-}
-
-function isTypedArray(value: unknown): value is TypedArray {
-  return ArrayBuffer.isView(value) && !(value instanceof DataView);
-}
-
-/**
- * Makes a tensor from a typed array and a shape; the content is copied.
- * @throws ShapeError when the shape does not hold as many elements as the array
- */
-export function fromTypedArray<D extends DType = DType>(
-  data: TypedArray,
-  shape: readonly number[],
-  options: TensorOptions<D> = {},
-): Tensor<D> {
-  const numel = shape.reduce((product, size) => product * size, 1);
-  if (numel !== data.length)
-    throw new ShapeError(
-      `fromTypedArray: expected ${numel} elements for shape [${shape.join(', ')}], got ${data.length}. Give the shape of the data.`,
-    );
-  const own = dtypeOf(data);
-  const wanted = options.dtype ?? own;
-  const direct = wanted === own || (wanted === 'bool' && own === 'uint8');
-  let tensor = wrap(native.fromBytes(bytesOf(data), shape, direct ? wanted : own, options.device));
-  if (!direct) {
-    const converted = tensor.to(wanted);
-    tensor.dispose();
-    tensor = converted;
-  }
-  if (options.requiresGrad === true) tensor.requiresGrad = true;
-  return tensor as Tensor<D>;
-}
-
-/**
- * Makes a tensor from raw little-endian bytes of the given dtype (float16 and bfloat16 too); the content is copied.
- * @throws ArgumentError when the length does not fit shape and dtype
- */
-export function fromBytes<D extends DType>(
-  bytes: Uint8Array,
-  shape: readonly number[],
-  options: { dtype: D; device?: Device },
-): Tensor<D> {
-  return wrap(native.fromBytes(bytes, shape, options.dtype, options.device)) as Tensor<D>;
-}
-
-/**
- * Makes a tensor from nested arrays, a number or a typed array (PyTorch `torch.tensor`); float32 unless said otherwise,
- * booleans give `bool`, typed arrays keep their own type.
- * @example tensor([[1, 2], [3, 4]], { requiresGrad: true })
- * @throws ShapeError when the nesting is ragged
- */
-export function tensor<D extends DType = DType>(
-  value: NestedArray | TypedArray,
-  options: TensorOptions<D> = {},
-): Tensor<D> {
-  if (isTypedArray(value)) return fromTypedArray(value, [value.length], options);
-  const shape = shapeOf(value);
-  const flat: number[] = [];
-  flatten(value, shape, 0, flat);
-  let first: NestedArray | undefined = value;
-  while (typeof first === 'object') first = first[0];
-  const dtype: DType = options.dtype ?? (typeof first === 'boolean' ? 'bool' : 'float32');
-  if (dtype === 'bool')
-    return fromTypedArray(
-      Uint8Array.from(flat, (x) => (x === 0 ? 0 : 1)),
-      shape,
-      { ...options, dtype: 'bool' },
-    ) as unknown as Tensor<D>;
-  if (dtype === 'int64')
-    return fromTypedArray(
-      BigInt64Array.from(flat, (x) => BigInt(x)),
-      shape,
-      options,
-    );
-  return fromTypedArray(dtype === 'float32' ? Float32Array.from(flat) : Float64Array.from(flat), shape, {
-    ...options,
-    dtype: dtype as D,
-  });
 }

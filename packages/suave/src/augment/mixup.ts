@@ -139,7 +139,7 @@ export function mixTargets(labels: ArrayLike<number>, lambda: number, options: T
     targets[row * numClasses + labels[count - 1 - row]] += (1 - lambda) * on;
   }
   const values = dtype === 'float64' ? targets : Float32Array.from(targets);
-  return fromTypedArray<'float32' | 'float64'>(values, [count, numClasses], { dtype, device });
+  return fromTypedArray(values, [count, numClasses], { dtype, device });
 }
 
 /** Labeled images and their targets, ready for the model. */

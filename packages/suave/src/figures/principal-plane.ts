@@ -38,7 +38,7 @@ export async function principalPlane(
     }
   };
   const draws = drawKey(seed, 0, 'other', 0, 0, 0, 1, 'figure');
-  let directions_D2 = keep(
+  let directions_D2: Tensor = keep(
     fromTypedArray(
       Float64Array.from({ length: dim * axes }, () => draws.normal()),
       [dim, axes],

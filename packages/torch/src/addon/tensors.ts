@@ -6,6 +6,7 @@ export interface TensorFunctions {
   readBytes(tensor: Handle, into: Uint8Array): void;
   writeBytes(tensor: Handle, from: Uint8Array): void;
   item(tensor: Handle): number;
+  itemBigInt(tensor: Handle): bigint;
   shape(tensor: Handle): number[];
   strides(tensor: Handle): number[];
   numel(tensor: Handle): number;
@@ -13,7 +14,20 @@ export interface TensorFunctions {
   dtype(tensor: Handle): string;
   device(tensor: Handle): string;
   itemSize(tensor: Handle): number;
-  isContiguous(tensor: Handle): boolean;
+  storageOffset(tensor: Handle): number;
+  /** libtorch's name: `Strided`, `Sparse`, … */
+  layout(tensor: Handle): string;
+  /** Conjugated or negated by a bit, not in memory. */
+  isLazy(tensor: Handle): boolean;
+  /** Name of the recorded operation. */
+  gradFn(tensor: Handle): string | undefined;
+  isContiguous(tensor: Handle, channelsLast?: boolean): boolean;
   sameTensor(a: Handle, b: Handle): boolean;
   alias(tensor: Handle): Handle;
+  /** A tensor in the memory of `bytes`. */
+  borrow(bytes: Uint8Array, shape: readonly number[], dtype: string): Handle;
+  /** The whole storage of a CPU tensor; keeps it alive. */
+  expose(tensor: Handle): Uint8Array;
+  /** Whether a typed array's memory is the tensor's storage. */
+  inJavaScriptMemory(tensor: Handle): boolean;
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { compiledTorch, inProcesses as runInProcesses } from '../../../../tests/fixtures/processes.js';
 import '../index.js';
-import { tensor } from '../tensor.js';
+import { tensor } from '../creation.js';
 import { GlooGroup, glooAvailable, SingleProcess } from './index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'suave-gloo-'));

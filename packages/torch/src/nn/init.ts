@@ -3,10 +3,11 @@
  * seed gives the same bits. Legend: a weight is [out, in, …kernel].
  */
 import { noGrad } from '../autograd/index.js';
+import { tensor as makeTensor } from '../creation.js';
 import * as operators from '../generated/operators.js';
 import type { Generator } from '../generator.js';
 import { scope } from '../scope.js';
-import { tensor as makeTensor, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 
 /** The generator to draw from; torch's default one if absent. */
 export interface DrawOptions {

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import '../index.js';
 import { noGrad } from '../autograd/index.js';
+import { tensor } from '../creation.js';
 import { manualSeed } from '../generator.js';
 import { scope } from '../scope.js';
-import { fromTypedArray, type Tensor, tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { fromTypedArray } from '../typed-arrays.js';
 import {
   AdaptiveAvgPool2d,
   AvgPool2d,
@@ -80,7 +82,7 @@ describe('values', () => {
   test('Linear', () => {
     using layer = new Linear(2, 2, float64);
     layer.loadStateDict(
-      new Map([
+      new Map<string, Tensor>([
         [
           'weight',
           tensor(
@@ -100,7 +102,7 @@ describe('values', () => {
   test('Conv2d with stride, padding, dilation and groups', () => {
     using layer = new Conv2d(2, 2, [1, 2], { ...float64, stride: [1, 2], padding: [0, 1], dilation: 2, groups: 2 });
     layer.loadStateDict(
-      new Map([
+      new Map<string, Tensor>([
         ['weight', tensor([[[[1, 10]]], [[[1, 1]]]], float64)],
         ['bias', tensor([0.5, 0], float64)],
       ]),

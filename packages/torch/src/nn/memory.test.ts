@@ -1,9 +1,10 @@
 /** @file A network of every kind of layer takes no memory that it does not give back. */
 import { expect, test } from 'vitest';
 import '../index.js';
+import { tensor } from '../creation.js';
 import { rand } from '../generated/operators.js';
 import { liveTensors, scope } from '../scope.js';
-import { type Tensor, tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import * as nn from './index.js';
 
 class Mixed extends nn.Module {

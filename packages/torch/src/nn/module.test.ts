@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import '../index.js';
+import { tensor } from '../creation.js';
 import { ones, rand, zeros } from '../generated/operators.js';
 import { keep, liveTensors, scope } from '../scope.js';
 import { CheckpointError } from '../serialization/checkpoint-error.js';
-import { type Tensor, tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import { BatchNorm2d, buffer, Conv2d, Linear, Module, ModuleList, parameter, ReLU, Sequential } from './index.js';
 
 class Block extends Module {

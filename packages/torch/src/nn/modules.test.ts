@@ -6,9 +6,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import '../index.js';
 import { gradCheck } from '../autograd/index.js';
+import { tensor } from '../creation.js';
 import { manualSeed } from '../generator.js';
 import { scope } from '../scope.js';
-import { fromTypedArray, type Tensor, tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { fromTypedArray } from '../typed-arrays.js';
 import * as nn from './index.js';
 
 interface Run {

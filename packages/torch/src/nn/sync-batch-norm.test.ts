@@ -7,7 +7,8 @@ import { compiledTorch, inProcesses } from '../../../../tests/fixtures/processes
 import '../index.js';
 import { GlooGroup, glooAvailable, SingleProcess } from '../distributed/index.js';
 import { liveTensors, scope } from '../scope.js';
-import { fromTypedArray, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { fromTypedArray } from '../typed-arrays.js';
 import { BatchNorm1d, BatchNorm2d, Conv2d, Linear, ModuleList, ReLU, Sequential, SyncBatchNorm } from './index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'suave-sync-'));

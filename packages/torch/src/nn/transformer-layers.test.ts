@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import '../index.js';
 import { noGrad } from '../autograd/index.js';
+import { tensor } from '../creation.js';
 import { has } from '../operators.js';
 import { scope } from '../scope.js';
-import { fromTypedArray, type Tensor, tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { fromTypedArray } from '../typed-arrays.js';
 import { DropPath, functional, WeightNormLinear } from './index.js';
 
 const float64 = { dtype: 'float64' } as const;

@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import '../index.js';
 import { noGrad } from '../autograd/index.js';
+import { tensor } from '../creation.js';
 import { copy_ } from '../generated/operators.js';
 import { BatchNorm1d } from '../nn/index.js';
 import { scope } from '../scope.js';
-import { fromTypedArray, type Tensor, tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { fromTypedArray } from '../typed-arrays.js';
 import { clipGradNorm_, clipGradValue_ } from './clip.js';
 import { emaUpdateModule_ } from './ema.js';
 

@@ -5,7 +5,8 @@
 import { _foreachAdd_, cat, ne, rsub, stack, to, unbind } from '../generated/operators.js';
 import { keep, scope } from '../scope.js';
 import { CheckpointError } from '../serialization/checkpoint-error.js';
-import { fromTypedArray, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { fromTypedArray } from '../typed-arrays.js';
 import { type ParamGroup, pick } from './groups.js';
 import { OptimizerBase, type Stepped } from './optimizer.js';
 

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import '../index.js';
+import { tensor } from '../creation.js';
 import { native } from '../native.js';
+import type { NestedArray } from '../nested.js';
 import { keep, liveTensors, scope } from '../scope.js';
 import { CheckpointError } from '../serialization/checkpoint-error.js';
-import { type NestedArray, type Tensor, tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
 import { Adagrad } from './adagrad.js';
 import { Adam, AdamW } from './adam.js';
 import { clipGradients_, clipGradientsPerTensor_ } from './clip.js';

@@ -3,6 +3,7 @@
  * Layout: 8 bytes little-endian header length N, N bytes of JSON padded with spaces, the tensors' bytes without holes.
  */
 import type { DType } from '../dtype.js';
+import { ArgumentError } from '../errors.js';
 import { CheckpointError, showName } from './checkpoint-error.js';
 
 /** One tensor of a file: where its bytes lie, counted from the end of the header. */
@@ -46,6 +47,8 @@ const ITEM_SIZES: Record<DType, number> = {
   int8: 1,
   uint8: 1,
   bool: 1,
+  complex64: 8,
+  complex128: 16,
 };
 
 /** Bytes of one element. */
@@ -175,6 +178,8 @@ export function layOut(
   let position = 0;
   const byWidth = [...named].sort(([, a], [, b]) => itemSize(b.dtype) - itemSize(a.dtype));
   for (const [name, { dtype, shape }] of byWidth) {
+    if (!DTYPE_NAMES.has(dtype))
+      throw new ArgumentError(`safetensors: ${name}: the format has no ${dtype}. Write viewAsReal(x) instead.`);
     const bytes = shape.reduce((product, size) => product * size, itemSize(dtype));
     starts.set(name, [position, position + bytes]);
     position += bytes;

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import '../index.js';
+import { tensor } from '../creation.js';
 import type { DType } from '../dtype.js';
 import { arange } from '../generated/operators.js';
 import { liveTensors, scope } from '../scope.js';
-import { fromTypedArray, type Tensor, tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { fromTypedArray } from '../typed-arrays.js';
 import { CheckpointError } from './checkpoint-error.js';
 import { readSafetensors, readSafetensorsHeader, SafetensorsFile, writeAtomically, writeSafetensors } from './index.js';
 import { formatHeader, parseHeader } from './safetensors-header.js';
@@ -104,7 +106,7 @@ describe('round trip', () => {
     const path = fresh();
     writeSafetensors(
       path,
-      new Map([
+      new Map<string, Tensor>([
         ['odd', fromTypedArray(new Uint8Array(3), [3])],
         ['x', tensor([1, 2])],
       ]),

@@ -2,7 +2,8 @@
 import type { DType } from '../dtype.js';
 import { copy_, empty, narrow, ne, reshape, view } from '../generated/operators.js';
 import { scope } from '../scope.js';
-import { fromTypedArray, type Tensor } from '../tensor.js';
+import type { Tensor } from '../tensor.js';
+import { fromTypedArray } from '../typed-arrays.js';
 
 /** A contiguous tensor's memory as a vector of bytes; shares the memory. */
 export function bytesOf(tensor: Tensor): Tensor {
