@@ -20,7 +20,10 @@ interface Case {
   written: Block;
 }
 
-const cases: Case[] = JSON.parse(readFileSync(new URL('fixtures/index-cases.json', import.meta.url), 'utf8'));
+const cases: Case[] = readFileSync(new URL('fixtures/index-cases.jsonl', import.meta.url), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line));
 
 function placeOf(place: Place): torch.Index {
   if ('at' in place) return place.at;

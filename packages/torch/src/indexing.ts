@@ -180,7 +180,10 @@ class Walk {
   }
 
   #index(tensor: Tensor, covers: number, place: number): void {
-    if (covers === 0) return this.#flag(tensor);
+    if (covers === 0) {
+      this.#flag(tensor);
+      return;
+    }
     if (tensor.dtype === 'bool') {
       const sizes = this.result.shape.slice(this.#dimension, this.#dimension + covers);
       if (tensor.shape.some((size, i) => size !== sizes[i]))

@@ -13,13 +13,17 @@ interface Case {
   options?: Partial<torch.PrintOptions>;
 }
 
-const cases: Case[] = JSON.parse(
-  readFileSync(new URL('fixtures/print-cases.json', import.meta.url), 'utf8'),
-  (_, value) =>
-    typeof value === 'string' && /^(-?inf|nan|-0\.0|0\.0)$/.test(value)
-      ? Number(String(value).replace('inf', 'Infinity').replace('nan', 'NaN'))
-      : value,
-);
+/** JSON has no nan, inf and -0. */
+function revive(_: string, value: unknown): unknown {
+  return typeof value === 'string' && /^(-?inf|nan|-0\.0|0\.0)$/.test(value)
+    ? Number(value.replace('inf', 'Infinity').replace('nan', 'NaN'))
+    : value;
+}
+
+const cases: Case[] = readFileSync(new URL('fixtures/print-cases.jsonl', import.meta.url), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line, revive));
 
 const builds = {
   double: (x: torch.Tensor) => x.add(x),
