@@ -157,6 +157,34 @@ describe('fromTypedArray without a copy', () => {
     expect(seen.grown).toBeLessThan(20);
     expect(seen.leaked).toBeLessThan(400); // of 4,000 MB made
   });
+
+  it('lets go of memory that another thread freed last', () => {
+    if (!torch.glooAvailable()) {
+      console.info('skipped: the addon was built without Gloo, whose threads free tensors');
+      return;
+    }
+    const seen = inChild(`
+      import { mkdtempSync, rmSync } from 'node:fs';
+      import { tmpdir } from 'node:os';
+      import { join } from 'node:path';
+      const folder = mkdtempSync(join(tmpdir(), 'suave-'));
+      const group = new torch.GlooGroup({ address: 'file://' + join(folder, 'store'), rank: 0, worldSize: 1 });
+      const buffers = [];
+      for (let i = 0; i < 1000; i++) {
+        const data = new Float32Array(16).fill(i);
+        buffers.push(new WeakRef(data.buffer));
+        const x = torch.fromTypedArray(data, [16], { copy: false });
+        group.allReduceSum_(x); // one of Gloo's threads holds the tensor, and often is the last to do so
+        x.dispose();
+      }
+      group.dispose();
+      rmSync(folder, { recursive: true });
+      await settle();
+      console.log(JSON.stringify({ held: buffers.filter((buffer) => buffer.deref() !== undefined).length }));
+    `) as { held: number };
+    console.info('held after Gloo:', seen);
+    expect(seen.held).toBeLessThan(3);
+  });
 });
 
 describe('asTypedArray', () => {

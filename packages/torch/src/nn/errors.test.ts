@@ -2,10 +2,10 @@
 import { describe, expect, test } from 'vitest';
 import { ShapeError } from '../errors.js';
 import '../index.js';
+import { tensor } from '../creation.js';
 import { ones, rand, zeros } from '../generated/operators.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
-import { tensor } from '../tensor.js';
 import * as nn from './index.js';
 
 const { functional: F } = nn;
