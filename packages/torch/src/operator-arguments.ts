@@ -96,7 +96,8 @@ export function generatorOrNull(generator: unknown, index: number, place: number
 
 const optionNames: (ReadonlySet<string> | undefined)[] = [];
 
-function unknownOption(name: string, index: number): never {
+function unknownOption(name: string, options: object, index: number): never {
+  if (options instanceof Tensor || Array.isArray(options)) unexpected(options, index);
   const entry = entryAt(index);
   throw new ArgumentError(
     `aten::${entry.name}: unknown option '${name}'; it takes ${entry.options.join(', ')}. Call it as ${formsOf(index)}.`,
@@ -106,15 +107,13 @@ function unknownOption(name: string, index: number): never {
 
 /** Checks the options object of a call. @throws ArgumentError when it is something else or holds an option that the operator lacks */
 export function known(options: object, index: number): void {
-  if (typeof options !== 'object' || options === null || options instanceof Tensor || Array.isArray(options)) {
-    unexpected(options, index);
-  }
+  if (typeof options !== 'object' || options === null) unexpected(options, index);
   let names = optionNames[index];
   if (names === undefined) {
     names = new Set(entryAt(index).options);
     optionNames[index] = names;
   }
-  for (const name in options) if (!names.has(name)) unknownOption(name, index);
+  for (const name in options) if (!names.has(name)) unknownOption(name, options, index);
 }
 
 /** Said of a value after the last argument. @throws ArgumentError always */
