@@ -51,6 +51,7 @@ struct StackMetadata : torch::autograd::AnomalyMetadata {
       text += "\n" + describe(parent->name(), metadata->stack_) + "\nwhose own backward made the node above";
       parent = metadata->parent_;
     }
+    if (!box && scripting != nullptr) box = scripting->anomaly;  // the forward pass was outside of every region
     if (!box) return;
     std::lock_guard<std::mutex> lock(box->mutex);
     if (!box->nodeName.empty()) return;  // the innermost failure came first

@@ -307,7 +307,8 @@ struct CheckpointBackward : Node {
       if (known.count(keyOf(edge)) == 0)
         throw std::runtime_error(
             "checkpoint: at its recomputation the body uses a tensor that requires grad which it did not use at first. "
-            "Make such tensors outside of the body, and let it use the same ones each time.");
+            "Make such tensors outside of the body, and let it use the same ones each time; compute gradients of gradients "
+            "(by createGraph on another device) outside too.");
   }
 
   std::shared_ptr<CheckpointRecord> record_;

@@ -8,13 +8,9 @@ const depth = 30;
 
 /** Frames of this package that every call of an operator goes through. */
 const passage = [
-  'generated/',
-  'operator-runtime.',
-  'scope.',
-  'autograd/anomaly.',
-  'autograd/modes.',
-  'autograd/synchronous.',
-].map((file) => fileURLToPath(new URL(`../${file}`, import.meta.url)));
+  ...['generated/operators', 'generated/methods', 'generated/out', 'operator-runtime', 'scope', 'tensor'],
+  ...['autograd/anomaly', 'autograd/modes', 'synchronous', 'autograd/gradients', 'autograd/checkpoint'],
+].map((name) => `${fileURLToPath(new URL(`../${name}`, import.meta.url))}${import.meta.url.slice(-3)}:`);
 
 /** The JavaScript stack above the call of an operator; the addon asks for it when it records one. */
 function callStack(): string {

@@ -12,7 +12,10 @@ export type CheckpointResult = Tensor | readonly Tensor[];
 
 /** How a body is recomputed. */
 export interface CheckpointOptions {
-  /** Draw the same random numbers at the recomputation, of the default generators of every device in use; true by default. */
+  /**
+   * Draw the same random numbers at the recomputation, of the default generators of every device in use; true by default. False
+   * spares reading their state, which cannot be done while a CUDA graph is captured.
+   */
   preserveRngState?: boolean;
 }
 
