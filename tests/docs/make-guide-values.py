@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import torch
+import torch.utils.checkpoint
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/pytorch-to-typescript.md").read_text()

@@ -1,4 +1,4 @@
-/** @file A tiny vision transformer: AdamW, warm-up and cosine, label smoothing, gradient clipping. */
+/** @file A tiny vision transformer: AdamW, warm-up and cosine, gradient clipping, blocks recomputed in backward. */
 import * as torch from '@suave/torch';
 import { nn, optim, type Tensor } from '@suave/torch';
 
@@ -44,7 +44,7 @@ class VisionTransformer extends nn.Module {
   /** @param images  [N, 1, 12, 12] @returns logits [N, 2] */
   forward(images: Tensor): Tensor {
     let tokens = this.patch_embed.forward(images).flatten({ startDim: 2 }).transpose(1, 2).add(this.pos_embed);
-    for (const block of this.blocks) tokens = block.forward(tokens);
+    for (const block of this.blocks) tokens = torch.checkpoint((x: Tensor) => block.forward(x), tokens);
     return this.head.forward(tokens.mean([1]));
   }
 }

@@ -49,6 +49,7 @@ export {
   ShapeError,
   TorchError,
 } from './errors.js';
+export type * from './generated/named.js';
 export * from './generated/operators.js';
 export * from './generated/out.js';
 export { Generator, manualSeed } from './generator.js';

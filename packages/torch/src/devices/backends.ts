@@ -102,15 +102,19 @@ export const cuda = {
   matmul,
   /** Whether `scaledDotProductAttention` may use FlashAttention; true at first. */
   flashSdpEnabled: (): boolean => native.getSwitch('cuda.flashSdp'),
+  /** Allows or forbids FlashAttention. */
   enableFlashSdp: (enabled: boolean): void => set('cuda.flashSdp', enabled),
   /** Whether it may use the plain composition of operators; true at first. */
   mathSdpEnabled: (): boolean => native.getSwitch('cuda.mathSdp'),
+  /** Allows or forbids the plain composition of operators. */
   enableMathSdp: (enabled: boolean): void => set('cuda.mathSdp', enabled),
   /** Whether it may use memory-efficient attention; true at first. @throws DeviceError before libtorch 2.0 */
   memEfficientSdpEnabled: (): boolean => native.getSwitch('cuda.memEfficientSdp'),
+  /** Allows or forbids memory-efficient attention. */
   enableMemEfficientSdp: (enabled: boolean): void => set('cuda.memEfficientSdp', enabled),
   /** Whether it may use cuDNN's; true at first. @throws DeviceError before libtorch 2.4 */
   cudnnSdpEnabled: (): boolean => native.getSwitch('cuda.cudnnSdp'),
+  /** Allows or forbids cuDNN's attention. */
   enableCudnnSdp: (enabled: boolean): void => set('cuda.cudnnSdp', enabled),
 };
 

@@ -55,6 +55,7 @@ export class ModuleList<T extends Module = Module> extends Module implements Ite
     return module;
   }
 
+  /** The modules in order. */
   *[Symbol.iterator](): Iterator<T> {
     for (let i = 0; i < this.#length; i++) yield this[i]!;
   }
@@ -78,6 +79,7 @@ export class ModuleDict<T extends Module = Module> extends Module implements Ite
     return [...this.#names];
   }
 
+  /** Whether there is a module of this name. */
   has(name: string): boolean {
     return this.#names.includes(name);
   }
@@ -96,6 +98,7 @@ export class ModuleDict<T extends Module = Module> extends Module implements Ite
     return (this as unknown as Record<string, T>)[name]!;
   }
 
+  /** Names and modules in order. */
   *[Symbol.iterator](): Iterator<[string, T]> {
     for (const name of this.#names) yield [name, this.get(name)];
   }
@@ -129,6 +132,7 @@ export class ParameterList extends Module implements Iterable<Tensor> {
     return tensor;
   }
 
+  /** The parameters in order. */
   *[Symbol.iterator](): Iterator<Tensor> {
     for (let i = 0; i < this.#length; i++) yield this[i]!;
   }
@@ -181,6 +185,7 @@ export class Sequential extends Module implements Iterable<Layer> {
     return y;
   }
 
+  /** The layers in order. */
   *[Symbol.iterator](): Iterator<Layer> {
     for (const name of this.#names) yield (this as unknown as Record<string, Layer>)[name]!;
   }

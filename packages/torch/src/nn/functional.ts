@@ -73,9 +73,8 @@ export {
 
 /**
  * x / max(‖x‖ₚ, eps) along a dimension, differentiable (PyTorch's F.normalize).
- * @param dim  default 1
- * @param eps  lower limit of the norm, so that a zero vector stays zero; default 1e-12
- * @param p    order of the norm; default 2
+ * @param options  `dim`, default 1; `eps`, lower limit of the norm, so that a zero vector stays zero, default 1e-12; `p`, order of
+ *   the norm, default 2
  */
 export function normalize(
   x: Tensor,
@@ -86,8 +85,7 @@ export function normalize(
 
 /**
  * Zeroes each value with probability p and scales the others by 1 / (1 − p) (PyTorch's F.dropout).
- * @param p         default 0.5
- * @param training  false returns x as it is; default true
+ * @param options  `p`, default 0.5; `training`, default true: false returns x as it is
  */
 export function dropout(x: Tensor, { p = 0.5, training = true }: { p?: number; training?: boolean } = {}): Tensor {
   return training ? dropoutOperator(x, p, true) : x;

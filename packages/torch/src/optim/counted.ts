@@ -85,6 +85,7 @@ export abstract class CountedOptimizer<G extends ParamGroup> extends OptimizerBa
     }
   }
 
+  /** Frees the state; the parameters stay. */
   override dispose(): void {
     super.dispose();
     this.#counts.length = 0;

@@ -84,6 +84,7 @@ export class CheckpointTensor extends PickleObject {
   readonly kind = 'a tensor';
 
   constructor(
+    /** @internal */
     readonly storage: CheckpointStorage,
     /** In elements. */
     readonly storageOffset: number,
@@ -120,6 +121,7 @@ export class CheckpointTensor extends PickleObject {
     return true;
   }
 
+  /** @internal The same, known as a parameter. */
   asParameter(): CheckpointTensor {
     return new CheckpointTensor(this.storage, this.storageOffset, this.shape, this.stride, true);
   }

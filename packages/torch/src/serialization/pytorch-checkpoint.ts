@@ -31,6 +31,7 @@ export interface PyTorchCheckpoint {
   readonly structure: PickleValue;
   /** Everything else in it, by path, and why it is no tensor. */
   readonly skipped: readonly SkippedEntry[];
+  /** Closes the file; tensors that were read stay good, others cannot be read any more. Doing it twice is harmless. */
   close(): void;
   [Symbol.dispose](): void;
 }

@@ -30,6 +30,7 @@ export interface TensorFile {
   readonly skipped: readonly SkippedEntry[];
   /** Text of a safetensors header, else empty. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Closes the file; tensors that were read stay good, others cannot be read any more. Doing it twice is harmless. */
   close(): void;
   [Symbol.dispose](): void;
 }
