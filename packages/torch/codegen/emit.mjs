@@ -1,5 +1,6 @@
 /** @file Turns parsed schemas into typed TypeScript functions. One case in each small function for every kind of argument. */
 import { isReserved, kindLetter, returnsItsArguments, shapeOfCall, writtenTensors } from './call-shape.mjs';
+import { isCreation, OVERLOADS } from './extras.mjs';
 import { namedTupleOf } from './named-tuples.mjs';
 import { conditions } from './overloads.mjs';
 import { camelCase } from './schema.mjs';
@@ -31,7 +32,7 @@ function bodyOf(schema, index, parameters, condition) {
   const drops = returnsItsArguments(schema);
   const invoke = (list) =>
     `native.${drops ? 'invokeVoid' : 'invoke'}(id(${index})${list.map((value) => `, ${value}`).join('')})`;
-  const finish = (call) => {
+  const finish = (call, made = (tensor) => tensor) => {
     const { returns } = schema;
     const tuple = namedTupleOf(schema);
     if (returns.length === 0) return [`${call};`, 'return undefined;'];
@@ -45,7 +46,8 @@ function bodyOf(schema, index, parameters, condition) {
       return [`return results(${call}, '${kinds}'${tuple === null ? '' : `, ${tuple}`});`];
     }
     const { type } = returns[0];
-    if (type.base === 'Tensor') return [type.list ? `return wrapAll(${call});` : `return wrap(${call} as number);`];
+    if (type.base === 'Tensor' && type.list) return [`return wrapAll(${call});`];
+    if (type.base === 'Tensor') return [`return ${made(`wrap(${call} as number)`)};`];
     return [`return ${call};`];
   };
   if (options.length === 0)
@@ -54,7 +56,10 @@ function bodyOf(schema, index, parameters, condition) {
   return [
     `if (${next} === undefined) ${short.length === 1 ? short[0] : `{ ${short.join(' ')} }`}`,
     `known(${next}, ${index});`,
-    ...finish(invoke([...values, ...given])),
+    ...finish(
+      invoke([...values, ...given]),
+      isCreation(schema) ? (tensor) => `withGradient(${tensor}, ${next})` : undefined,
+    ),
   ];
 }
 
@@ -69,6 +74,10 @@ export function emitFunction(name, group, indexOf, versions) {
   for (const schema of group)
     lines.push(docComment(schema, versions), `${exported} ${local}${signature(schema, false)};`);
   lines.push(`${exported} ${local}(${parameters.map((parameter) => `${parameter}?: any`).join(', ')}): any {`);
+  if (OVERLOADS[name] !== undefined) {
+    lines.splice(-1, 0, OVERLOADS[name].function);
+    lines.push(`  ${OVERLOADS[name].line}`);
+  }
   const tests = conditions(group, parameters);
   for (const [j, schema] of group.entries()) {
     const body = bodyOf(schema, indexOf(schema), parameters, tests[j]);
@@ -86,5 +95,6 @@ export function emitFunction(name, group, indexOf, versions) {
 export function emitMethod(name, group, versions) {
   return group
     .flatMap((schema) => [docComment(schema, versions, '    '), `    ${name}${signature(schema, true)};`])
+    .concat(OVERLOADS[name]?.method ?? [])
     .join('\n');
 }

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { fullName, isMethod, isOut, shapeOfCall } from './call-shape.mjs';
 import { coveragePage } from './coverage.mjs';
 import { emitFunction, emitMethod } from './emit.mjs';
+import { isCreation } from './extras.mjs';
 import { emitNamedTuples } from './named-tuples.mjs';
 import { byPreference } from './overloads.mjs';
 import { ruleNames } from './result-types.mjs';
@@ -56,7 +57,7 @@ const OWN_METHODS = new Set([
 
 /** What generated files may import; each takes the names that it uses. */
 const IMPORTS = [
-  ['type', ['Device', 'DType', 'Layout', 'MemoryFormat', 'Scalar'], '../dtype.js'],
+  ['type', ['Device', 'DType', 'Layout', 'MemoryFormat', 'NamedDevice', 'Scalar'], '../dtype.js'],
   ['', ['Generator'], '../generator.js'],
   ['', ['namedTuple'], '../named-tuple.js'],
   ['', ['native'], '../native.js'],
@@ -65,7 +66,21 @@ const IMPORTS = [
     ['generatorOrNull', 'handleOrNull', 'known', 'listOf', 'listOrNull', 'noTensor', 'unexpected'],
     '../operator-arguments.js',
   ],
-  ['', ['id', 'isNumberList', 'isOptions', 'isScalar', 'isTensorList', 'results', 'wrapAll'], '../operator-runtime.js'],
+  [
+    '',
+    [
+      'id',
+      'isDeviceName',
+      'isNumberList',
+      'isOptions',
+      'isScalar',
+      'isTensorList',
+      'results',
+      'withGradient',
+      'wrapAll',
+    ],
+    '../operator-runtime.js',
+  ],
   [
     'type',
     ['BroadcastRank', 'Floating', 'RankDown', 'RankOf', 'RankUp', 'Size', 'Together', 'WithNumber'],
@@ -161,7 +176,8 @@ function main() {
       const { positional, options } = shapeOfCall(schema);
       const listed = (list) => list.map((argument) => argument.name).join(',');
       indices.set(schema, table.length);
-      table.push(`${fullName(schema)}:${listed(positional)}${options.length === 0 ? '' : `;${listed(options)}`}`);
+      const own = isCreation(schema) ? ';requires_grad' : '';
+      table.push(`${fullName(schema)}:${listed(positional)}${options.length === 0 ? '' : `;${listed(options)}`}${own}`);
     }
   }
   const header = (what) =>
@@ -182,7 +198,7 @@ function main() {
   const tuples = [...named.matchAll(/export const (\w+)/g)].map(([, name]) => name);
   const module = (what, body) => `${header(what)}${importsFor(body, tuples)}\n\n${body}\n`;
   const changed = write({
-    'src/generated/table.ts': `${header('Every bound overload: `name.overload:positional arguments;options`, in the order of the call.')}\nexport const OPERATORS: readonly string[] = [\n${table.map((entry) => `  '${entry}',`).join('\n')}\n];\n`,
+    'src/generated/table.ts': `${header('Every bound overload: `name.overload:positional arguments;options;options of ours`, in the order of the call.')}\nexport const OPERATORS: readonly string[] = [\n${table.map((entry) => `  '${entry}',`).join('\n')}\n];\n`,
     'src/generated/named.ts': `${header('Results with names.')}import { namedTuple } from '../named-tuple.js';\nimport type { Tensor } from '../tensor.js';\n\n${named}`,
     'src/generated/operators.ts': module(
       "ATen's operators as typed functions: required arguments in order, the rest in one options object.",

@@ -1,5 +1,6 @@
 /** @file The TypeScript signature of a schema, as a function and as a method, with its doc comment. */
 import { identifier, isRequiredOption, returnsItsArguments, shapeOfCall } from './call-shape.mjs';
+import { isCreation } from './extras.mjs';
 import { namedTupleOf } from './named-tuples.mjs';
 import { resultTypes } from './result-types.mjs';
 import { camelCase } from './schema.mjs';
@@ -80,10 +81,9 @@ export function signature(schema, asMethod) {
   const parts = (asMethod ? positional.slice(1) : positional).map(
     (argument) => `${identifier(argument.name)}: ${typed(argument)}`,
   );
-  if (options.length > 0)
-    parts.push(
-      `options${options.some(isRequiredOption) ? '' : '?'}: { ${options.map((argument) => optionText(argument, typed(argument))).join('; ')} }`,
-    );
+  const texts = options.map((argument) => optionText(argument, typed(argument)));
+  if (isCreation(schema)) texts.push('/** @default false */ requiresGrad?: boolean | undefined');
+  if (texts.length > 0) parts.push(`options${options.some(isRequiredOption) ? '' : '?'}: { ${texts.join('; ')} }`);
   const generics = known === null ? [] : asMethod ? known.generics : [...known.withSelf, ...known.generics];
   return `${generics.length === 0 ? '' : `<${generics.join(', ')}>`}(${parts.join(', ')}): ${returnType(schema, known, asMethod)}`;
 }

@@ -108,3 +108,54 @@ describe('tensor', () => {
     expect(matrix.rank).toBe(2);
   });
 });
+
+describe('requiresGrad of operators that make tensors', () => {
+  it('makes leaves with gradients, as in PyTorch', () => {
+    const like = torch.zeros([2], { dtype: 'float64' });
+    const made = [
+      torch.ones([2], { requiresGrad: true }),
+      torch.randn([2], { requiresGrad: true, generator: new torch.Generator({ seed: 1 }) }),
+      torch.full([2], 7, { dtype: 'float32', requiresGrad: true }),
+      torch.linspace(0, 1, 3, { requiresGrad: true }),
+      torch.eye(2, { requiresGrad: true }),
+      torch.zerosLike(like, { requiresGrad: true }),
+      like.newOnes([3], { requiresGrad: true }),
+      torch.noGrad(() => torch.rand([2], { requiresGrad: true })),
+    ];
+    for (const x of made) expect([x.requiresGrad, x.isLeaf]).toEqual([true, true]);
+    expectTypeOf(torch.ones([2], { requiresGrad: true })).toEqualTypeOf<torch.Tensor<'float32', 1>>();
+    const [x] = made;
+    x?.mul(3).sum().backward();
+    expect(x?.grad?.toArray()).toEqual([3, 3]);
+    expect(torch.ones([2], { requiresGrad: false }).requiresGrad).toBe(false);
+    expect(torch.ones([2], { requiresGrad: undefined }).requiresGrad).toBe(false);
+  });
+
+  it('is refused where a dtype has none, and nothing is left', () => {
+    const before = torch.liveTensors().count;
+    expect(() => torch.ones([2], { dtype: 'int64', requiresGrad: true })).toThrow(/floating point/);
+    expect(() => torch.tensor([1n], { requiresGrad: true })).toThrow(/floating point/);
+    expect(torch.liveTensors().count).toBe(before);
+  });
+
+  it('is no option of conversions', () => {
+    expect(() => torch.ones([1]).to({ requiresGrad: true } as never)).toThrow(/unknown option 'requiresGrad'/);
+  });
+});
+
+describe('to', () => {
+  it('takes a device alone', () => {
+    const x = torch.tensor([[1, 2]]);
+    const same = x.to('cpu');
+    expectTypeOf(same).toEqualTypeOf<torch.Tensor<'float32', 2>>();
+    expect([same.dtype, x.to('meta').device, torch.to(x, 'cpu', { copy: true }).toArray()]).toEqual([
+      'float32',
+      'meta',
+      [[1, 2]],
+    ]);
+    expect(x.to('float64').dtype).toBe('float64');
+    expect(() => x.to('gpu' as 'cpu')).toThrow(/dtype: expected one of float32/);
+    if (!torch.cuda.isAvailable())
+      for (const device of ['cuda', 'cuda:0'] as const) expect(() => x.to(device)).toThrow(torch.DeviceError);
+  });
+});

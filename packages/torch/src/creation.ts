@@ -2,6 +2,7 @@
 import { type ComplexDType, type DType, isTypedArray, type TypedArray } from './dtype.js';
 import { ArgumentError, ShapeError } from './errors.js';
 import { type ComplexRankOf, type DTypeOf, flatten, type NestedArray, type RankOf, shapeOf } from './nested.js';
+import { checkOptions } from './options.js';
 import type { Tensor } from './tensor.js';
 import { type DTypeOfArray, fromTypedArray, type TensorOptions } from './typed-arrays.js';
 
@@ -58,6 +59,7 @@ export function tensor<T extends TypedArray>(
 export function tensor<D extends DType>(value: TypedArray, options: TensorOptions<D> & { dtype: D }): Tensor<D, 1>;
 export function tensor(value: NestedArray | TypedArray, options?: TensorOptions): Tensor;
 export function tensor(value: NestedArray | TypedArray, options: TensorOptions = {}): Tensor {
+  checkOptions('tensor', options, ['dtype', 'device', 'requiresGrad']);
   if (isTypedArray(value)) {
     const pairs = options.dtype === 'complex64' || options.dtype === 'complex128';
     return fromTypedArray(value, [pairs ? value.length / 2 : value.length], options);

@@ -28,6 +28,9 @@ export type Scalar = number | bigint | boolean;
 /** Where a tensor lives: `cpu`, `cuda` or `cuda:1`. */
 export type Device = 'cpu' | 'cuda' | `cuda:${number}` | (string & {});
 
+/** A device whose name tells it from a dtype, for `x.to('cuda')`. */
+export type NamedDevice = 'cpu' | 'cuda' | `cuda:${number}` | 'meta';
+
 /** Memory layout for `memoryFormat` options. */
 export type MemoryFormat = 'contiguous' | 'channelsLast' | 'channelsLast3d' | 'preserve';
 

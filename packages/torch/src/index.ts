@@ -32,6 +32,7 @@ export {
   type Layout,
   type MemoryArrays,
   type MemoryFormat,
+  type NamedDevice,
   type Scalar,
   type TypedArray,
   type TypedArrays,

@@ -6,7 +6,7 @@ import { type HandleList, handlesOf } from './handle-list.js';
 import type { Handle } from './native.js';
 import { Tensor } from './tensor.js';
 
-/** An entry of the table, read: `add.Tensor:self,other;alpha`. */
+/** An entry of the table, read: `add.Tensor:self,other;alpha`; ours (`requires_grad`) stand among the options. */
 interface Entry {
   readonly name: string;
   readonly positional: readonly string[];
@@ -18,9 +18,9 @@ const camelCase = (name: string) =>
 
 function entryAt(index: number): Entry {
   const [name, call] = OPERATORS[index]!.split(':') as [string, string];
-  const [positional, options = ''] = call.split(';') as [string, string?];
+  const [positional, options = '', own = ''] = call.split(';') as [string, string?, string?];
   const list = (text: string) => (text === '' ? [] : text.split(',').map(camelCase));
-  return { name, positional: list(positional), options: list(options) };
+  return { name, positional: list(positional), options: [...list(options), ...list(own)] };
 }
 
 /** Every way to call the operator of an entry, for messages: `max(self), max.dim(self, dim, { keepdim })`. */

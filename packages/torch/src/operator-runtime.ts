@@ -10,7 +10,8 @@ const ids = new Int32Array(OPERATORS.length).fill(-1);
 
 function resolve(index: number): number {
   const [name, call] = OPERATORS[index]!.split(':') as [string, string];
-  const names = call.split(/[,;]/).filter((argument) => argument !== '');
+  const [positional = '', options = ''] = call.split(';');
+  const names = `${positional},${options}`.split(',').filter((argument) => argument !== '');
   const [base, overload = ''] = name.split('.') as [string, string?];
   const found = native.resolve(`aten::${base}`, overload, names);
   if (found < 0) throw new MissingOperatorError(`aten::${name}`, native.version());
@@ -60,6 +61,23 @@ export function isOptions(value: unknown): boolean {
     value === undefined ||
     (typeof value === 'object' && value !== null && !(value instanceof Tensor) && !Array.isArray(value))
   );
+}
+
+/** Whether a value names a device, not a dtype: `cpu`, `cuda`, `meta`, or any with a number. */
+export function isDeviceName(value: unknown): boolean {
+  return typeof value === 'string' && (value === 'cpu' || value === 'cuda' || value === 'meta' || value.includes(':'));
+}
+
+/** A tensor just made, with gradients where its options ask for them. @throws TorchError for a dtype that has none */
+export function withGradient(tensor: Tensor, options: { requiresGrad?: boolean | undefined }): Tensor {
+  if (options.requiresGrad !== true) return tensor;
+  try {
+    tensor.requiresGrad = true;
+  } catch (error) {
+    tensor.dispose();
+    throw error;
+  }
+  return tensor;
 }
 
 /** Puts functions whose first argument is a tensor onto its prototype. */

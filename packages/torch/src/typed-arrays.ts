@@ -17,6 +17,8 @@ import {
 } from './dtype.js';
 import { ArgumentError, ShapeError } from './errors.js';
 import { native } from './native.js';
+import { withGradient } from './operator-runtime.js';
+import { checkOptions } from './options.js';
 import { Tensor, wrap } from './tensor.js';
 
 /** How to make a tensor. */
@@ -106,6 +108,7 @@ export function fromTypedArray<D extends DType, const S extends readonly number[
 ): Tensor<D, S['length']>;
 export function fromTypedArray(data: TypedArray, shape: readonly number[], options?: TypedArrayOptions): Tensor;
 export function fromTypedArray(data: TypedArray, shape: readonly number[], options: TypedArrayOptions = {}): Tensor {
+  checkOptions('fromTypedArray', options, ['dtype', 'device', 'requiresGrad', 'copy']);
   const own = dtypeOf(data);
   const wanted = options.dtype ?? own;
   const numel = shape.reduce((product, size) => product * size, 1);
@@ -114,8 +117,7 @@ export function fromTypedArray(data: TypedArray, shape: readonly number[], optio
       `fromTypedArray: expected ${isComplexDType(wanted) ? `${2 * numel} parts of ${numel}` : numel} elements for shape [${shape.join(', ')}], got ${data.length}. Give the shape of the data.`,
     );
   const tensor = options.copy === false ? borrow(data, shape, own, options) : copyOf(data, shape, own, wanted, options);
-  if (options.requiresGrad === true) tensor.requiresGrad = true;
-  return tensor;
+  return withGradient(tensor, options);
 }
 
 function copyOf(

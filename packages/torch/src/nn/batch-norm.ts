@@ -1,6 +1,7 @@
 /** @file Batch normalization. Legend: N rows or images, C channels, D × H × W voxels or pixels, L length. */
 import { ShapeError } from '../errors.js';
 import { add_, batchNorm, ones, zeros } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { Module } from './module.js';
 import { buffer, parameter, type TensorPlacement } from './parameter.js';
@@ -41,9 +42,11 @@ export abstract class RunningNorm extends Module {
 
   protected constructor(
     readonly numFeatures: number,
-    { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, dtype, device }: BatchNormOptions,
+    options: BatchNormOptions,
   ) {
     super();
+    checkOptions(new.target.name, options, ['eps', 'momentum', 'affine', 'trackRunningStats', 'dtype', 'device']);
+    const { eps = 1e-5, momentum = 0.1, affine = true, trackRunningStats = true, dtype, device } = options;
     this.eps = eps;
     this.momentum = momentum;
     this.affine = affine;

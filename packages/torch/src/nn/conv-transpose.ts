@@ -1,5 +1,6 @@
 /** @file Transposed convolutions, which enlarge. Legend: N images, C channels, L length, H × W pixels. */
 import { convTranspose1d, convTranspose2d, empty } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { checkGroups, explainedConv } from './conv.js';
 import { drawDefault } from './linear.js';
@@ -29,6 +30,7 @@ export type ConvTranspose1dOptions = ConvTransposeOptions<Size1d>;
 /** Options of {@link ConvTranspose2d}. */
 export type ConvTranspose2dOptions = ConvTransposeOptions<Size2d>;
 
+const OPTIONS = ['stride', 'padding', 'outputPadding', 'groups', 'bias', 'dilation', 'dtype', 'device'];
 const OPERATORS = [convTranspose1d, convTranspose2d] as const;
 
 abstract class TransposedConvolution extends Module {
@@ -52,6 +54,7 @@ abstract class TransposedConvolution extends Module {
     options: ConvTransposeOptions<number | readonly number[]>,
   ) {
     super();
+    checkOptions(new.target.name, options, OPTIONS);
     const { stride = 1, padding = 0, outputPadding = 0, groups = 1, bias = true, dilation = 1 } = options;
     const { dtype, device } = options;
     checkGroups(this, inChannels, outChannels, groups);

@@ -1,5 +1,6 @@
 /** @file Convolutions. Legend: N images, C channels, L length, D × H × W voxels or pixels. */
 import { conv1d, conv2d, conv3d, empty, pad } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { drawDefault } from './linear.js';
@@ -35,6 +36,7 @@ export type Conv2dOptions = ConvOptions<Size2d>;
 export type Conv3dOptions = ConvOptions<Size3d>;
 
 const LAYOUTS = ['[N, C, L]', '[N, C, H, W]', '[N, C, D, H, W]'] as const;
+const OPTIONS = ['stride', 'padding', 'dilation', 'groups', 'bias', 'paddingMode', 'dtype', 'device'];
 const OPERATORS = [conv1d, conv2d, conv3d] as const;
 
 /** @throws RangeError when channels cannot be split into the groups */
@@ -98,6 +100,7 @@ abstract class Convolution extends Module {
     options: ConvOptions<number | readonly number[]>,
   ) {
     super();
+    checkOptions(new.target.name, options, OPTIONS);
     const { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, paddingMode = 'zeros' } = options;
     const { dtype, device } = options;
     checkGroups(this, inChannels, outChannels, groups);

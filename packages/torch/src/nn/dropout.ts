@@ -1,5 +1,6 @@
 /** @file Dropout layers, active in training only. Legend: N samples, C channels. */
 import { dropout, dropout_, featureDropout, featureDropout_ } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import type { InplaceOptions } from './activation.js';
 import { Module } from './module.js';
@@ -11,9 +12,11 @@ abstract class DropoutBase extends Module {
   /** @param p  probability of a zero, 0 ≤ p ≤ 1; default 0.5 */
   constructor(
     readonly p = 0.5,
-    { inplace = false }: InplaceOptions = {},
+    options: InplaceOptions = {},
   ) {
     super();
+    checkOptions(new.target.name, options, ['inplace']);
+    const { inplace = false } = options;
     if (!(p >= 0 && p <= 1))
       throw new RangeError(`${new.target.name}: expected a probability from 0 to 1, got ${p}. Pass one in that range.`);
     this.inplace = inplace;

@@ -1,6 +1,7 @@
 /** @file A table of vectors. */
 import { noGrad } from '../autograd/index.js';
 import { embedding, empty } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { normal_ } from './init.js';
@@ -27,9 +28,11 @@ export class Embedding extends Module {
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,
-    { paddingIdx, scaleGradByFreq = false, ...placement }: EmbeddingOptions = {},
+    options: EmbeddingOptions = {},
   ) {
     super();
+    checkOptions('Embedding', options, ['paddingIdx', 'scaleGradByFreq', 'dtype', 'device']);
+    const { paddingIdx, scaleGradByFreq = false, ...placement } = options;
     if (paddingIdx !== undefined && !(paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings))
       throw new RangeError(
         `Embedding: expected a paddingIdx from ${-numEmbeddings} to ${numEmbeddings - 1}, got ${paddingIdx}.`,

@@ -1,5 +1,6 @@
 /** @file Layers with a weight matrix, and how weights are drawn. Legend: N rows. */
 import { empty, linear } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { fans, kaimingUniform_, uniform_ } from './init.js';
 import { Module } from './module.js';
@@ -26,9 +27,11 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    { bias = true, ...placement }: { bias?: boolean } & TensorPlacement = {},
+    options: { bias?: boolean } & TensorPlacement = {},
   ) {
     super();
+    checkOptions('Linear', options, ['bias', 'dtype', 'device']);
+    const { bias = true, ...placement } = options;
     this.weight = parameter(empty([outFeatures, inFeatures], placement));
     this.bias = bias ? parameter(empty([outFeatures], placement)) : null;
     drawDefault(this.weight, this.bias);

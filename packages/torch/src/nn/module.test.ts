@@ -59,7 +59,7 @@ describe('keys', () => {
     second.weight.dispose();
     second.weight = first.weight;
     const net = new Sequential(first, second);
-    expect(net.parameters()).toEqual([first.weight]);
+    expect(net.parameters().map(({ handle }) => handle)).toEqual([first.weight.handle]);
     expect([...net.stateDict().keys()]).toEqual(['0.weight', '1.weight']);
   });
 

@@ -4,12 +4,14 @@
  */
 import { setGradients } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
+import type { DType, NamedDevice } from '../dtype.js';
+import { ArgumentError } from '../errors.js';
 import { copy_ } from '../generated/operators.js';
 import { inspectCustom } from '../inspect-custom.js';
 import { scope } from '../scope.js';
 import { CheckpointError, listKeys } from '../serialization/checkpoint-error.js';
 import { Tensor } from '../tensor.js';
-import { type Kind, kindOf, type ModulePlacement, relocate } from './parameter.js';
+import { type Kind, kindOf, type ModulePlacement, placementOf, relocate } from './parameter.js';
 import { formatModule } from './repr.js';
 
 /** A module whose `forward` maps one tensor to one tensor. */
@@ -139,6 +141,10 @@ export abstract class Module {
    * @throws CheckpointError when keys (strict) or shapes do not fit; nothing was copied then
    */
   loadStateDict(state: ReadonlyMap<string, Tensor>, { strict = true }: { strict?: boolean } = {}): StateDictDifference {
+    if (typeof state?.has !== 'function')
+      throw new ArgumentError(
+        `${this.constructor.name}.loadStateDict: expected a Map of keys and tensors, got ${typeof state}. Use new Map(Object.entries(state)) for a plain object.`,
+      );
     const own = this.stateDict();
     const missing = [...own.keys()].filter((key) => !state.has(key));
     const unexpected = [...state.keys()].filter((key) => !own.has(key));
@@ -215,12 +221,14 @@ export abstract class Module {
    * Moves parameters and buffers to another dtype, device or memory format; only floating-point ones change their dtype.
    * The module gets new tensors (the old ones are disposed of, gradients are dropped): make optimizers and lists of
    * parameters after the move.
+   * @param placement  options, or a device or dtype alone: `model.to('cuda')`
    */
-  to(placement: ModulePlacement): this {
+  to(placement: ModulePlacement | DType | NamedDevice): this {
+    const wanted = placementOf(placement);
     const moved = new Map<Tensor, Tensor>();
     for (const [, module] of this.namedModules()) {
       for (const [name, tensor] of module.#own('parameter', 'buffer', 'transient')) {
-        const target = moved.get(tensor) ?? relocate(tensor, placement);
+        const target = moved.get(tensor) ?? relocate(tensor, wanted);
         moved.set(tensor, target);
         (module as unknown as Record<string, Tensor>)[name] = target;
       }

@@ -21,6 +21,7 @@ import {
   view,
   zeros,
 } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { attentionProbabilities, scaledDotProductAttention } from './attention.js';
@@ -47,6 +48,8 @@ export interface MultiheadAttentionOptions extends TensorPlacement {
   /** Whether sequences are [N, T, E]; default false, [T, N, E]. */
   readonly batchFirst?: boolean;
 }
+
+const OPTIONS = ['dropout', 'bias', 'addBiasKv', 'addZeroAttn', 'kdim', 'vdim', 'batchFirst', 'dtype', 'device'];
 
 /** Options of one call. As in PyTorch's layer, and unlike {@link scaledDotProductAttention}, a bool mask is true where a key is **hidden**. */
 export interface MultiheadAttentionCall {
@@ -100,6 +103,7 @@ export class MultiheadAttention extends Module {
     options: MultiheadAttentionOptions = {},
   ) {
     super();
+    checkOptions('MultiheadAttention', options, OPTIONS);
     const { dropout: p = 0, bias = true, addBiasKv = false, addZeroAttn = false, batchFirst = false } = options;
     const { kdim = embedDim, vdim = embedDim, dtype, device } = options;
     if (!(numHeads >= 1) || embedDim % numHeads !== 0)

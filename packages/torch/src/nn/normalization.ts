@@ -1,6 +1,7 @@
 /** @file Normalization of each sample by itself. Legend: N rows or images, C channels, H × W pixels, L length. */
 import { ShapeError } from '../errors.js';
 import { groupNorm, instanceNorm, layerNorm, ones, squeeze, unsqueeze, zeros } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 import { type BatchNormOptions, RunningNorm } from './batch-norm.js';
@@ -29,11 +30,10 @@ export class LayerNorm extends Module {
   readonly eps: number;
   readonly elementwiseAffine: boolean;
 
-  constructor(
-    normalizedShape: number | readonly number[],
-    { eps = 1e-5, elementwiseAffine = true, bias = true, ...placement }: LayerNormOptions = {},
-  ) {
+  constructor(normalizedShape: number | readonly number[], options: LayerNormOptions = {}) {
     super();
+    checkOptions('LayerNorm', options, ['eps', 'elementwiseAffine', 'bias', 'dtype', 'device']);
+    const { eps = 1e-5, elementwiseAffine = true, bias = true, ...placement } = options;
     this.normalizedShape = typeof normalizedShape === 'number' ? [normalizedShape] : [...normalizedShape];
     this.eps = eps;
     this.elementwiseAffine = elementwiseAffine;
@@ -79,9 +79,11 @@ export class GroupNorm extends Module {
   constructor(
     readonly numGroups: number,
     readonly numChannels: number,
-    { eps = 1e-5, affine = true, ...placement }: GroupNormOptions = {},
+    options: GroupNormOptions = {},
   ) {
     super();
+    checkOptions('GroupNorm', options, ['eps', 'affine', 'dtype', 'device']);
+    const { eps = 1e-5, affine = true, ...placement } = options;
     if (!(numGroups >= 1) || numChannels % numGroups !== 0)
       throw new RangeError(`GroupNorm: expected channels divisible by ${numGroups} groups, got ${numChannels}.`);
     this.eps = eps;

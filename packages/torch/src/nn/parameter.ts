@@ -1,7 +1,9 @@
 /** @file What makes a tensor part of a module: parameters, buffers, parametrized tensors, and moving them. */
 import { noGrad } from '../autograd/index.js';
-import type { Device, DType, MemoryFormat } from '../dtype.js';
+import type { Device, DType, MemoryFormat, NamedDevice } from '../dtype.js';
 import { contiguous, detach, to } from '../generated/operators.js';
+import { isDeviceName } from '../operator-runtime.js';
+import { checkOptions } from '../options.js';
 import { keep, scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 
@@ -50,6 +52,13 @@ export interface ModulePlacement extends TensorPlacement {
   readonly memoryFormat?: Exclude<MemoryFormat, 'preserve'>;
   /** Do not wait for copies from pinned memory. Default false. */
   readonly nonBlocking?: boolean;
+}
+
+/** A placement as given: a string is a device or a dtype. @throws ArgumentError for options that are not there */
+export function placementOf(given: ModulePlacement | DType | NamedDevice): ModulePlacement {
+  if (typeof given === 'string') return isDeviceName(given) ? { device: given } : { dtype: given as DType };
+  checkOptions('Module.to', given, ['dtype', 'device', 'memoryFormat', 'nonBlocking']);
+  return given;
 }
 
 const FLOATING: ReadonlySet<DType> = new Set<DType>(['float32', 'float64', 'float16', 'bfloat16']);

@@ -1,5 +1,6 @@
 /** @file Pooling over windows. Legend: N images, C channels, L length, H × W pixels. */
 import { avgPool1d, avgPool2d, avgPool3d, maxPool1d, maxPool2d, maxPool3d } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { Module } from './module.js';
 import { describe } from './repr.js';
@@ -43,9 +44,11 @@ abstract class MaxPool extends Module {
   protected constructor(
     count: number,
     kernelSize: number | readonly number[],
-    { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false }: MaxPoolOptions<number | readonly number[]>,
+    options: MaxPoolOptions<number | readonly number[]>,
   ) {
     super();
+    checkOptions(new.target.name, options, ['stride', 'padding', 'dilation', 'ceilMode']);
+    const { stride = kernelSize, padding = 0, dilation = 1, ceilMode = false } = options;
     this.kernelSize = sizes(kernelSize, count);
     this.stride = sizes(stride, count);
     this.padding = sizes(padding, count);
@@ -53,8 +56,8 @@ abstract class MaxPool extends Module {
     this.ceilMode = ceilMode;
     const operator = MAX[count - 1]!;
     const kernel = this.kernelSize;
-    const options = { stride: this.stride, padding: this.padding, dilation: this.dilation, ceilMode };
-    this.#pool = (x) => operator(x, kernel, options);
+    const call = { stride: this.stride, padding: this.padding, dilation: this.dilation, ceilMode };
+    this.#pool = (x) => operator(x, kernel, call);
     this.#text = describe([], { kernel_size: kernelSize, stride, padding, dilation, ceil_mode: ceilMode });
   }
 
@@ -101,14 +104,11 @@ abstract class AvgPool extends Module {
   protected constructor(
     count: number,
     kernelSize: number | readonly number[],
-    {
-      stride = kernelSize,
-      padding = 0,
-      ceilMode = false,
-      countIncludePad = true,
-    }: AvgPoolOptions<number | readonly number[]>,
+    options: AvgPoolOptions<number | readonly number[]>,
   ) {
     super();
+    checkOptions(new.target.name, options, ['stride', 'padding', 'ceilMode', 'countIncludePad']);
+    const { stride = kernelSize, padding = 0, ceilMode = false, countIncludePad = true } = options;
     this.kernelSize = sizes(kernelSize, count);
     this.stride = sizes(stride, count);
     this.padding = sizes(padding, count);
@@ -116,8 +116,8 @@ abstract class AvgPool extends Module {
     this.countIncludePad = countIncludePad;
     const operator = AVERAGE[count - 1]!;
     const kernel = this.kernelSize;
-    const options = { stride: this.stride, padding: this.padding, ceilMode, countIncludePad };
-    this.#pool = (x) => operator(x, kernel, options);
+    const call = { stride: this.stride, padding: this.padding, ceilMode, countIncludePad };
+    this.#pool = (x) => operator(x, kernel, call);
     // PyTorch's one-dimensional layer keeps tuples, the others what they were given.
     const [k, s, p] = count === 1 ? [this.kernelSize, this.stride, this.padding] : [kernelSize, stride, padding];
     this.#text = describe([], { kernel_size: k, stride: s, padding: p });

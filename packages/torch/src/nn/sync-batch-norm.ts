@@ -32,7 +32,13 @@ function nativeGroup(group: Collective): number {
 export class SyncBatchNorm extends BatchNorm {
   readonly #group: Collective;
 
-  constructor(numFeatures: number, { group, ...options }: SyncBatchNormOptions) {
+  /** @throws ArgumentError without a group, or with one of several processes that the addon does not know */
+  constructor(numFeatures: number, given: SyncBatchNormOptions) {
+    const { group, ...options } = given ?? {};
+    if (group === undefined)
+      throw new ArgumentError(
+        'SyncBatchNorm: expected a group in the options. Use new SingleProcess() for one process.',
+      );
     super(numFeatures, options);
     this.#group = group;
     if (group.worldSize > 1) nativeGroup(group);

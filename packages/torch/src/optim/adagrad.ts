@@ -11,6 +11,7 @@ import {
   mul,
   unbind,
 } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { CountedOptimizer } from './counted.js';
 import { demand, type Parameters, type ParamGroup } from './groups.js';
@@ -50,7 +51,9 @@ export class Adagrad extends CountedOptimizer<AdagradGroup> {
   constructor(params: Parameters<AdagradGroup>, options: AdagradOptions = {}) {
     const { lr = 0.01, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0 } = options;
     const { eps = 1e-10, maximize = false } = options;
-    super(params, { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize }, [SUM]);
+    const settings = { lr, lrDecay, weightDecay, initialAccumulatorValue, eps, maximize };
+    checkOptions('Adagrad', options, Object.keys(settings));
+    super(params, settings, [SUM]);
   }
 
   protected checkSettings({ lrDecay, initialAccumulatorValue, eps }: AdagradGroup, where: string): void {

@@ -17,6 +17,7 @@ import {
   unbind,
 } from '../generated/operators.js';
 import { has } from '../operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { CountedOptimizer } from './counted.js';
 import { demand, type Parameters, type ParamGroup } from './groups.js';
@@ -68,7 +69,9 @@ export class Adam extends CountedOptimizer<AdamGroup> {
       amsgrad = false,
       maximize = false,
     } = options;
-    super(params, { lr, betas, eps, weightDecay, amsgrad, maximize }, [FIRST, SECOND, LARGEST]);
+    const settings = { lr, betas, eps, weightDecay, amsgrad, maximize };
+    checkOptions(new.target.name, options, Object.keys(settings));
+    super(params, settings, [FIRST, SECOND, LARGEST]);
   }
 
   protected checkSettings({ betas, eps }: AdamGroup, where: string): void {
@@ -113,7 +116,7 @@ export class Adam extends CountedOptimizer<AdamGroup> {
  */
 export class AdamW extends Adam {
   constructor(params: Parameters<AdamGroup>, options: AdamOptions = {}) {
-    super(params, { weightDecay: 0.01, ...options });
+    super(params, typeof options === 'object' ? { weightDecay: 0.01, ...options } : options);
   }
 
   protected override decay({ lr, weightDecay }: AdamGroup, params: readonly Tensor[], gradients: readonly Tensor[]) {

@@ -15,6 +15,7 @@ import {
   unbind,
   where,
 } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { demand, type GroupInput, type Parameters, pick } from './groups.js';
 import type { Direction } from './momentum.js';
@@ -78,6 +79,9 @@ export class LARS extends MomentumOptimizer<LARSGroup> {
     const { dampening = 0, nesterov = false, clip = false, excludeOneDimensional = false, form = 'suave' } = options;
     const lrInMomentum = options.lrInMomentum ?? form === 'paws';
     const settings = { lr, weightDecay, momentum, dampening, nesterov, trustCoefficient, eps, excluded: false };
+    const { excluded: _, ...own } = settings;
+    const further = ['clip', 'excludeOneDimensional', 'form', 'lrInMomentum'];
+    checkOptions('LARS', options, [...Object.keys(own), ...further]);
     super(params, settings, lrInMomentum);
     demand(form === 'suave' || !clip, 'LARS', `no clipping in the form ${form}`, 'clip');
     demand(

@@ -10,6 +10,7 @@ import {
   _foreachSqrt,
   _foreachSqrt_,
 } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { demand, type Parameters, type ParamGroup } from './groups.js';
 import { OptimizerBase, type Stepped } from './optimizer.js';
@@ -54,7 +55,9 @@ export class RMSprop extends OptimizerBase<RMSpropGroup> {
   constructor(params: Parameters<RMSpropGroup>, options: RMSpropOptions = {}) {
     const { lr = 0.01, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0 } = options;
     const { centered = false, maximize = false } = options;
-    super(params, { lr, alpha, eps, weightDecay, momentum, centered, maximize }, [SQUARE, MEAN, BUFFER]);
+    const settings = { lr, alpha, eps, weightDecay, momentum, centered, maximize };
+    checkOptions('RMSprop', options, Object.keys(settings));
+    super(params, settings, [SQUARE, MEAN, BUFFER]);
   }
 
   protected checkSettings({ alpha, eps, momentum }: RMSpropGroup, where: string): void {

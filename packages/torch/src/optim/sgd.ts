@@ -1,5 +1,6 @@
 /** @file Stochastic gradient descent with momentum. */
 import { _foreachNeg } from '../generated/operators.js';
+import { checkOptions } from '../options.js';
 import type { Parameters } from './groups.js';
 import { type MomentumGroup, MomentumOptimizer } from './momentum-optimizer.js';
 import type { Stepped } from './optimizer.js';
@@ -32,7 +33,9 @@ export interface SGDGroup extends MomentumGroup {
 export class SGD extends MomentumOptimizer<SGDGroup> {
   constructor(params: Parameters<SGDGroup>, options: SGDOptions = {}) {
     const { lr = 0.001, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false, maximize = false } = options;
-    super(params, { lr, momentum, dampening, weightDecay, nesterov, maximize }, false);
+    const settings = { lr, momentum, dampening, weightDecay, nesterov, maximize };
+    checkOptions('SGD', options, Object.keys(settings));
+    super(params, settings, false);
   }
 
   protected stepGroup(group: SGDGroup, groupIndex: number, stepped: Stepped): void {
