@@ -55,17 +55,15 @@ void registerState(Graph&, const at::Generator&, int) { missingFeature("graphs w
 #endif
 
 Graph& graphOf(const Call& call) {
-  const auto found = call.state->objects.find(static_cast<uint32_t>(call.number(0, "graph")));
-  if (found == call.state->objects.end()) throw ArgumentError("graph: it was disposed of");
-  return *static_cast<Graph*>(found->second.get());
+  const auto graph = call.state->objects.find<Graph>(call.number(0, "graph"));
+  if (graph == nullptr) throw ArgumentError("graph: it was disposed of");
+  return *graph;
 }
 
 /** `graphNew() → id` */
 napi_value graphNew(Call& call) {
   cudaGuard();
-  const uint32_t id = call.state->nextId++;
-  call.state->objects.emplace(id, std::make_shared<Graph>());
-  return call.fromNumber(id);
+  return call.fromNumber(call.state->objects.add(std::make_shared<Graph>()));
 }
 
 /** `graphBegin(graph, pool first, pool second, mode)`: on the current stream, which must not be the default one. */
@@ -95,7 +93,7 @@ napi_value graphReset(Call& call) {
 }
 
 napi_value graphDispose(Call& call) {
-  call.state->objects.erase(static_cast<uint32_t>(call.number(0, "graph")));
+  call.state->objects.remove<Graph>(call.number(0, "graph"));
   return nullptr;
 }
 

@@ -5,8 +5,10 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <node_api.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
+#include <typeindex>
 #include <unordered_map>
 #include <vector>
 
@@ -17,6 +19,44 @@ namespace suave {
 struct Plan;
 class SharedMemory;
 
+/** Objects that JavaScript names by ids, each of one kind: an id names nothing of another kind. */
+class ObjectTable {
+ public:
+  /** Stores an object as a `T`. */
+  template <typename T>
+  uint32_t add(std::shared_ptr<T> object) {
+    const uint32_t id = next_++;
+    objects_.emplace(id, Entry{typeid(T), std::move(object)});
+    return id;
+  }
+
+  /** The object that was stored as a `T` under this id, or nothing. */
+  template <typename T>
+  std::shared_ptr<T> find(double id) const {
+    const auto found = objects_.find(keyOf(id));
+    if (found == objects_.end() || found->second.kind != typeid(T)) return nullptr;
+    return std::static_pointer_cast<T>(found->second.object);
+  }
+
+  /** Lets the object go; an id of nothing, or of another kind, is left alone. */
+  template <typename T>
+  void remove(double id) {
+    if (find<T>(id) != nullptr) objects_.erase(keyOf(id));
+  }
+
+ private:
+  struct Entry {
+    std::type_index kind;
+    std::shared_ptr<void> object;
+  };
+
+  /** 0, which is never an id, for what is none. */
+  static uint32_t keyOf(double id) { return id >= 1 && id <= 4294967295.0 && id == std::floor(id) ? static_cast<uint32_t>(id) : 0; }
+
+  std::unordered_map<uint32_t, Entry> objects_;
+  uint32_t next_ = 1;
+};
+
 /** Everything the addon knows in one Node environment; nothing is global, so worker threads can load the addon. */
 struct Environment {
   SlotTable<at::Tensor> slots;
@@ -25,7 +65,8 @@ struct Environment {
   std::vector<std::unique_ptr<Plan>> plans;
   std::vector<c10::IValue> stack;    // reused by every operator call
   std::unordered_map<uint32_t, at::Generator> generators;
-  std::unordered_map<uint32_t, std::shared_ptr<void>> objects;  // process groups and the like
+  ObjectTable objects;               // process groups, events, graphs
+  std::shared_ptr<void> autograd;    // differentiation's part, see autograd.h; made when first needed
   std::shared_ptr<SharedMemory> sharedMemory;  // what typed arrays and tensors have in common; made at first use
   uint32_t nextId = 1;
   uint32_t calls = 0;                // of operators, counted to notice one that is made while another one's arguments are read

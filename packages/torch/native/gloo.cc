@@ -169,7 +169,7 @@ napi_value glooBarrier(Call& call) {
 
 /** glooDestroy(id): closes the connections; a second call is a no-op. */
 napi_value glooDestroy(Call& call) {
-  call.state->objects.erase(static_cast<uint32_t>(call.number(0, "process group")));
+  call.state->objects.remove<ProcessGroup>(call.number(0, "process group"));
   return call.undefined();
 }
 

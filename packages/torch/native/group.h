@@ -16,17 +16,14 @@ class ProcessGroup {
 
 /** Makes a group known to JavaScript; groups are stored as this class, so that every kind of them can be found again. */
 inline uint32_t storeGroup(Environment& state, std::shared_ptr<ProcessGroup> group) {
-  const uint32_t id = state.nextId++;
-  state.objects[id] = std::move(group);
-  return id;
+  return state.objects.add<ProcessGroup>(std::move(group));
 }
 
 /** The group that an argument names. */
 inline std::shared_ptr<ProcessGroup> groupOf(const Call& call, size_t index) {
-  const auto found = call.state->objects.find(static_cast<uint32_t>(call.number(index, "process group")));
-  if (found == call.state->objects.end())
-    throw OperatorError("process group", "", "it was disposed of", "ERR_TORCH_DISTRIBUTED");
-  return std::static_pointer_cast<ProcessGroup>(found->second);
+  auto group = call.state->objects.find<ProcessGroup>(call.number(index, "process group"));
+  if (group == nullptr) throw OperatorError("process group", "", "it was disposed of", "ERR_TORCH_DISTRIBUTED");
+  return group;
 }
 
 }  // namespace suave

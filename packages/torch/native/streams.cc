@@ -30,9 +30,9 @@ struct Event {
 };
 
 Event& eventOf(const Call& call, size_t index) {
-  const auto found = call.state->objects.find(static_cast<uint32_t>(call.number(index, "event")));
-  if (found == call.state->objects.end()) throw ArgumentError("event: it was disposed of");
-  return *static_cast<Event*>(found->second.get());
+  const auto event = call.state->objects.find<Event>(call.number(index, "event"));
+  if (event == nullptr) throw ArgumentError("event: it was disposed of");
+  return *event;
 }
 
 // What older versions lack is done in another way; only the function that fits is instantiated.
@@ -102,9 +102,7 @@ napi_value streamRecordTensor(Call& call) {
 /** `eventNew(timing) → id` */
 napi_value eventNew(Call& call) {
   cudaGuard();
-  const uint32_t id = call.state->nextId++;
-  call.state->objects.emplace(id, std::make_shared<Event>(call.boolean(0, false)));
-  return call.fromNumber(id);
+  return call.fromNumber(call.state->objects.add(std::make_shared<Event>(call.boolean(0, false))));
 }
 
 /** `eventRecord(event, device, stream)` */
@@ -154,7 +152,7 @@ napi_value eventElapsed(Call& call) {
 }
 
 napi_value eventDispose(Call& call) {
-  call.state->objects.erase(static_cast<uint32_t>(call.number(0, "event")));
+  call.state->objects.remove<Event>(call.number(0, "event"));
   return nullptr;
 }
 
