@@ -13,7 +13,6 @@ using torch::autograd::Engine;
 
 /** The environment whose thread this is, while a region is open on it. */
 thread_local AutogradEnvironment* scripting = nullptr;
-thread_local int regionsHere = 0;
 
 std::string scriptStack(const AutogradEnvironment& own) {
   const napi_env env = own.script->env;
@@ -107,7 +106,16 @@ std::mutex regionMutex;
 int regions = 0;  // open ones in the process: libtorch's switch is the process's
 int checking = 0;
 
-void update() { AnomalyMode::set_enabled(regions > 0, checking > 0); }
+/** Opens or closes regions of this thread. */
+void change(AutogradEnvironment& own, int by, int checkingBy) {
+  own.anomalyRegions += by;
+  own.checkingRegions += checkingBy;
+  if (own.anomalyRegions == 0) scripting = nullptr;
+  std::lock_guard<std::mutex> lock(regionMutex);
+  regions += by;
+  checking += checkingBy;
+  AnomalyMode::set_enabled(regions > 0, checking > 0);
+}
 
 /** `anomalyBegin(stackFunction, checkNan)`. */
 napi_value anomalyBegin(Call& call) {
@@ -116,28 +124,26 @@ napi_value anomalyBegin(Call& call) {
   if (own.stackFunction == nullptr) call.check(napi_create_reference(call.env, call.argv[0], 1, &own.stackFunction));
   installEngine();
   scripting = &own;
-  ++regionsHere;
-  std::lock_guard<std::mutex> lock(regionMutex);
-  ++regions;
-  if (check) ++checking;
-  update();
+  change(own, 1, check ? 1 : 0);
   return nullptr;
 }
 
 /** `anomalyEnd(checkNan)`, with what the region began with. */
 napi_value anomalyEnd(Call& call) {
-  if (regionsHere == 0) throw ArgumentError("detectAnomaly: no region is open");
-  if (--regionsHere == 0) scripting = nullptr;
-  std::lock_guard<std::mutex> lock(regionMutex);
-  --regions;
-  if (call.boolean(0, true)) --checking;
-  update();
+  AutogradEnvironment& own = autogradOf(call);
+  const bool check = call.boolean(0, true);
+  if (own.anomalyRegions == 0 || (check && own.checkingRegions == 0)) throw ArgumentError("detectAnomaly: no region is open");
+  change(own, -1, check ? -1 : 0);
   return nullptr;
 }
 
-napi_value anomalyEnabled(Call& call) { return call.fromBoolean(regionsHere > 0); }
+napi_value anomalyEnabled(Call& call) { return call.fromBoolean(autogradOf(call).anomalyRegions > 0); }
 
 }  // namespace
+
+void endAnomalyRegions(AutogradEnvironment& own) {
+  if (own.anomalyRegions > 0) change(own, -own.anomalyRegions, -own.checkingRegions);
+}
 
 Exports anomalyExports() {
   return {{"anomalyBegin", guarded<anomalyBegin>}, {"anomalyEnd", guarded<anomalyEnd>}, {"anomalyEnabled", guarded<anomalyEnabled>}};

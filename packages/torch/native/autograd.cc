@@ -7,6 +7,11 @@
 
 namespace suave {
 
+AutogradEnvironment::~AutogradEnvironment() {
+  endAnomalyRegions(*this);
+  script->close();
+}
+
 AutogradEnvironment& autogradOf(const Call& call) {
   std::shared_ptr<void>& own = call.state->objects[0];  // ids of others begin at 1
   if (!own) own = std::make_shared<AutogradEnvironment>(call.env);
@@ -30,6 +35,7 @@ std::string withOurNames(std::string text) {
                                                                {"allow_unused=True", "allowUnused: true"},
                                                                {"retain_grad()", "retainGrad()"},
                                                                {".backward() or autograd.grad()", "backward() or grad()"},
+                                                               {"the backtrace further above shows", "the calls below show"},
                                                                {"with torch.autograd.set_detect_anomaly(True)", "detectAnomaly"}};
   for (const auto& name : kNames) {
     for (size_t at = text.find(name.first); at != std::string::npos; at = text.find(name.first, at + 1))
@@ -199,12 +205,22 @@ napi_value gradients(Call& call) {
   return call.fromHandlesInRing(result);
 }
 
+/** What PyTorch's `grad` refuses to be set to. */
+void checkGradient(const at::Tensor& parameter, const at::Tensor& value, size_t position) {
+  if (value.is_same(parameter)) throw ArgumentError("grad: a tensor cannot be its own gradient. Give a copy: clone().");
+  if (value.sizes() == parameter.sizes() && value.scalar_type() == parameter.scalar_type() && value.device() == parameter.device()) return;
+  throw ArgumentError("grad: expected a gradient of shape, dtype and device of " + nameOf("parameter", position, parameter) + " on " +
+                      parameter.device().str() + ", got " + dtypeName(value.scalar_type()) + " " + c10::str(value.sizes()) + " on " + value.device().str() + ".");
+}
+
 /** `setGradients(parameters, gradients | null)`: one for each parameter; null or a 0 makes it absent. */
 napi_value setGradients(Call& call) {
   const auto parameters = definedTensors(call, 0, "parameters");
   std::vector<at::Tensor> values(parameters.size());
   if (!call.missing(1)) values = call.tensors(1, "gradients");
   if (values.size() != parameters.size()) throw ArgumentError("setGradients: expected one gradient for each parameter");
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (values[i].defined()) checkGradient(parameters[i], values[i], i);
   for (size_t i = 0; i < parameters.size(); ++i) parameters[i].mutable_grad() = values[i];
   return nullptr;
 }

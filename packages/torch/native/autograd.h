@@ -92,7 +92,7 @@ struct CheckpointRecord;
 /** Differentiation's part of an environment; lies among its `objects`, which end before the tensors do. */
 struct AutogradEnvironment {
   explicit AutogradEnvironment(napi_env env) : script(std::make_shared<ScriptThread>(env)) {}
-  ~AutogradEnvironment() { script->close(); }
+  ~AutogradEnvironment();
 
   const std::shared_ptr<ScriptThread> script;
   const std::shared_ptr<AnomalyBox> anomaly = std::make_shared<AnomalyBox>();
@@ -104,6 +104,8 @@ struct AutogradEnvironment {
   std::vector<Recomputation> recomputing;
   napi_ref scriptError = nullptr;  // [error]: what a body threw during backward
   napi_ref stackFunction = nullptr;
+  int anomalyRegions = 0;    // open ones of detectAnomaly, and those of them that search for NaN
+  int checkingRegions = 0;
   bool alwaysServe = false;  // for tests: as if a checkpoint were on a device
 };
 
@@ -114,6 +116,9 @@ void runEngine(const Call& call, const std::function<void()>& work);
 
 Exports modeExports();
 Exports anomalyExports();
+
+/** Ends the regions of detectAnomaly that a thread left open: it was terminated inside. */
+void endAnomalyRegions(AutogradEnvironment& own);
 
 /** Whether backward passes may have to run JavaScript on a thread of the engine. */
 bool checkpointsOnDevices();

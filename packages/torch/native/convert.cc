@@ -73,6 +73,7 @@ int64_t toInteger(napi_env env, napi_value value, const ArgumentPlan& argument) 
     int64_t integer;
     bool lossless;
     napi_get_value_bigint_int64(env, value, &integer, &lossless);
+    if (!lossless) mismatch(argument, "an integer of at most 64 bits");
     return integer;
   }
   mismatch(argument, "an integer");

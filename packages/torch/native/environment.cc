@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 
 #include <cctype>
+#include <cmath>
 
 #include "plan.h"
 
@@ -110,8 +111,10 @@ std::vector<at::Tensor> Call::tensors(size_t index, const char* what) const {
   HandleView view;
   if (index >= argc || !readHandles(*state, env, argv[index], &view)) throw ArgumentError(std::string(what) + ": expected a list of Tensors");
   std::vector<at::Tensor> tensors(view.length);
-  for (size_t i = 0; i < view.length; ++i)
+  for (size_t i = 0; i < view.length; ++i) {
+    if (std::isnan(view.data[i])) throw ArgumentError(std::string(what) + ": expected a Tensor at " + std::to_string(i) + ", got another kind of value");
     if (view.data[i] != 0) tensors[i] = state->slots.get(handleFrom(view.data[i]));
+  }
   return tensors;
 }
 

@@ -1,4 +1,5 @@
 // Operator calls through the boxed dispatcher: a plan per operator, then convert, call, wrap.
+#include <ATen/core/DimVector.h>
 #include <c10/util/Exception.h>
 #include <torch/version.h>
 
@@ -88,6 +89,71 @@ const Plan& planOf(const Call& call) {
   return *call.state->plans.at(static_cast<size_t>(index));
 }
 
+/** Arguments that an operator may resize: results that are given to it, and those of the few that do so in place. */
+std::vector<int32_t> resizedBy(const c10::FunctionSchema& schema) {
+  const bool inPlace = schema.name().find("resize") != std::string::npos || schema.name() == "aten::set_";
+  std::vector<int32_t> indices;
+  for (size_t i = 0; i < schema.arguments().size(); ++i) {
+    const c10::Argument& argument = schema.arguments()[i];
+    const bool written = argument.alias_info() != nullptr && argument.alias_info()->isWrite();
+    if (argument.kwarg_only() ? written : inPlace && i == 0) indices.push_back(static_cast<int32_t>(i));
+  }
+  return indices;
+}
+
+/**
+ * Sizes and memory of the tensors that an operator may resize. libtorch gives a tensor its new sizes before it gets the memory for
+ * them: where that fails (memory lent by JavaScript, or none left), the tensor would reach beyond what it has.
+ */
+class SizesBefore {
+ public:
+  SizesBefore(const Plan& plan, const std::vector<IValue>& stack) {
+    for (const int32_t index : plan.resized) {
+      const IValue& value = stack[static_cast<size_t>(index)];
+      if (value.isTensor()) add(value.toTensor());
+      else if (value.isTensorList())
+        for (const at::Tensor& tensor : value.toTensorVector()) add(tensor);
+    }
+  }
+
+  void restore() const {
+    for (const Saved& saved : saved_) {
+      at::TensorImpl* tensor = saved.tensor.unsafeGetTensorImpl();
+      if (!saved.tensor.storage().is_alias_of(saved.storage)) tensor->set_storage_keep_dtype(saved.storage);
+      if (saved.tensor.sizes() == saved.sizes && saved.tensor.strides() == saved.strides && saved.tensor.storage_offset() == saved.offset) continue;
+      tensor->set_storage_offset(saved.offset);
+      tensor->set_sizes_and_strides(saved.sizes, saved.strides);
+    }
+  }
+
+ private:
+  struct Saved {
+    at::Tensor tensor;
+    c10::Storage storage;
+    at::DimVector sizes, strides;
+    int64_t offset;
+  };
+  void add(const at::Tensor& tensor) {
+    if (tensor.defined() && tensor.has_storage())
+      saved_.push_back({tensor, tensor.storage(), at::DimVector(tensor.sizes()), at::DimVector(tensor.strides()), tensor.storage_offset()});
+  }
+  std::vector<Saved> saved_;
+};
+
+void callOperator(const Plan& plan, std::vector<IValue>& stack) {
+  if (plan.resized.empty()) {
+    plan.op.callBoxed(&stack);
+    return;
+  }
+  const SizesBefore before(plan, stack);
+  try {
+    plan.op.callBoxed(&stack);
+  } catch (...) {
+    before.restore();
+    throw;
+  }
+}
+
 /** Converts the arguments and runs the operator; its results are on `state->stack` afterwards. */
 void run(Call& call, const Plan& plan) {
   std::vector<IValue>& stack = call.state->stack;
@@ -116,8 +182,9 @@ void run(Call& call, const Plan& plan) {
     for (const ArgumentPlan& argument : plan.arguments)
       if (argument.required && argument.schemaIndex >= 0 && stack[argument.schemaIndex].isNone())
         throw ArgumentError(argument.name + ": is required");
-    plan.op.callBoxed(&stack);
+    callOperator(plan, stack);
   } catch (const PendingException&) {
+    stack.clear();
     throw;
   } catch (const DisposedError& error) {
     stack.clear();
@@ -145,6 +212,7 @@ napi_value resolve(Call& call) {
   auto plan = std::make_unique<Plan>(*found);
   plan->name = overload.empty() ? name : name + "." + overload;
   const auto& schema = found->schema();
+  plan->resized = resizedBy(schema);
   std::vector<ArgumentPlan> own;
   for (size_t i = 0; i < schema.arguments().size(); ++i) {
     own.push_back(planArgument(schema.arguments()[i], static_cast<int32_t>(i)));

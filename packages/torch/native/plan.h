@@ -45,7 +45,7 @@ struct Plan {
   std::string name;
   std::vector<ArgumentPlan> arguments;
   std::vector<c10::IValue> defaults;  // one for each argument of the loaded schema
-  std::vector<bool> needed;           // by schema index: must be given
+  std::vector<int32_t> resized;       // schema indices of the tensors, or lists of them, that it may give another size
 };
 
 }  // namespace suave

@@ -83,6 +83,7 @@ napi_value shareTensor(Call& call) {
     throw ArgumentError("shareTensor: expected a tensor in libtorch's memory, got one in JavaScript's, which ends with its thread. Share its clone().");
   at::Tensor shared = sameStorage(tensor);
   shared.set_requires_grad(tensor.requires_grad());
+  shared.storage().unsafeGetStorageImpl()->set_resizable(false);  // growing would move the memory away from under the other threads
   return call.fromNumber(Registry::singleton().put(std::move(shared)));
 }
 

@@ -14,8 +14,8 @@ void copyBytes(void* to, const void* from, size_t length) {
 
 /** `fromBytes(bytes, shape, dtype, device) → handle`; copies. */
 napi_value fromBytes(Call& call) {
+  const std::vector<int64_t> shape = call.integers(1, "shape");  // may run JavaScript
   const Bytes bytes = bytesOf(call, 0);
-  const std::vector<int64_t> shape = call.integers(1, "shape");
   const auto dtype = parseDtype(call.string(2, "dtype"));
   const c10::Device device(call.missing(3) ? "cpu" : call.string(3, "device"));
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(dtype));

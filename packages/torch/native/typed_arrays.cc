@@ -122,8 +122,8 @@ const Loan* loanOf(const at::Tensor& tensor) {
 
 /** `borrow(bytes, shape, dtype) → handle`: a tensor in the memory of `bytes`, which lives as long as the tensor's storage. */
 napi_value borrow(Call& call) {
+  const std::vector<int64_t> shape = call.integers(1, "shape");  // may run JavaScript
   const Bytes bytes = bytesOf(call, 0);
-  const std::vector<int64_t> shape = call.integers(1, "shape");
   const auto dtype = parseDtype(call.string(2, "dtype"));
   size_t wanted = c10::elementSize(dtype);
   if (reinterpret_cast<uintptr_t>(bytes.data) % wanted != 0)
@@ -184,8 +184,6 @@ napi_value expose(Call& call) {
 napi_value inJavaScriptMemory(Call& call) { return call.fromBoolean(loanOf(call.tensor(0)) != nullptr); }
 
 }  // namespace
-
-bool livesInJavaScript(const at::Tensor& tensor) { return loanOf(tensor) != nullptr; }
 
 Exports typedArrayExports() {
   return {{"borrow", guarded<borrow>}, {"expose", guarded<expose>}, {"inJavaScriptMemory", guarded<inJavaScriptMemory>}};

@@ -23,7 +23,4 @@ inline Bytes bytesOf(const Call& call, size_t index) {
   return bytes;
 }
 
-/** Whether a typed array's memory is the tensor's storage: such a tensor must not outlive the Node environment it came from. */
-bool livesInJavaScript(const at::Tensor& tensor);
-
 }  // namespace suave

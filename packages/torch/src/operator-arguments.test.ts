@@ -171,6 +171,7 @@ describe('kinds of values', () => {
     expect(torch.full([1], 3).dtype).toBe('int64');
     expect(torch.full([1], 0.5).dtype).toBe('float32');
     expect(failure(() => integers.add(2n ** 64n))).toContain('at most 64 bits');
+    expect(failure(() => method.narrow!(2n ** 64n, 0, 1))).toContain('dim: expected an integer of at most 64 bits');
   });
 
   it('memory formats and layouts are names', () => {

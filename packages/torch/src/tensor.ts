@@ -239,8 +239,15 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return nest(this.data() as ArrayLike<number | bigint>, this.shape, this.dtype) as ArrayOf<E, Q>;
   }
 
-  /** Accumulates gradients of this tensor into the leaves it depends on (PyTorch `Tensor.backward`). */
+  /**
+   * Accumulates gradients of this tensor into the leaves it depends on (PyTorch `Tensor.backward`).
+   * @param gradient  that comes into this tensor, of its shape; null, the default, for a scalar
+   */
   backward(gradient?: Tensor | null, options: { retainGraph?: boolean; createGraph?: boolean } = {}): void {
+    if (gradient !== undefined && gradient !== null && !(gradient instanceof Tensor))
+      throw new ArgumentError(
+        'backward: expected the gradient, a Tensor or null, as the first argument. Options come second: backward(null, { retainGraph: true }).',
+      );
     native.backward(
       this.handle,
       gradient?.handle ?? 0,

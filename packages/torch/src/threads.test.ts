@@ -30,6 +30,20 @@ describe('a shared tensor', () => {
     x.dispose();
   });
 
+  it('cannot grow, which would move it away from under the other threads', () => {
+    torch.scope(() => {
+      const x = torch.tensor([1, 2]);
+      const shared = torch.shareTensor(x);
+      expect(() => x.resize_([1000])).toThrow(/not resizable/);
+      const again = torch.fromShared(shared, { release: true });
+      expect(() => again.resize_([1000])).toThrow(/not resizable/);
+      expect([x.toArray(), again.toArray()]).toEqual([
+        [1, 2],
+        [1, 2],
+      ]);
+    });
+  });
+
   it('keeps views, dtypes, strides and scalars', () => {
     torch.scope(() => {
       for (const x of [

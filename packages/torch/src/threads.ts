@@ -23,7 +23,7 @@ export interface SharedTensor<D extends DType = DType> {
 
 /**
  * Lets other threads use a tensor's memory, without a copy. The tensor stays yours; the memory lives until `disposeShared` and
- * until every tensor on it is gone, in every thread. Do not resize it: that moves the memory under the other threads.
+ * until every tensor on it is gone, in every thread. That memory can no longer grow in place, which would move it.
  *
  * Nothing orders reads and writes of different threads: let a message, or `Atomics`, say when it is whose turn. Work that a GPU
  * has not finished is not awaited: synchronize before posting.

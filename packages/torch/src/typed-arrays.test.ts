@@ -217,6 +217,29 @@ describe('asTypedArray', () => {
     expect([again.byteOffset, again[0]]).toEqual([8, 3]);
   });
 
+  it('a tensor that cannot grow is as it was before', () => {
+    torch.scope(() => {
+      const borrowed = torch.fromTypedArray(Float32Array.of(1, 2, 3, 4), [2, 2], { copy: false });
+      const exposed = torch.tensor([5, 6]);
+      exposed.asTypedArray();
+      const other = torch.tensor([7, 8]);
+      expect(() => borrowed.resize_([1000])).toThrow(/not resizable/);
+      expect(() => torch.addOut(torch.ones([1000]), torch.ones([1000]), exposed)).toThrow(/not resizable/);
+      expect(() => other.set_(borrowed, 0, [1000])).toThrow(/not resizable/);
+      expect(() => other.resize_([2 ** 45])).toThrow(torch.TorchError); // as much memory as there is nowhere
+      expect([borrowed, exposed, other].map((tensor) => tensor.toArray())).toEqual([
+        [
+          [1, 2],
+          [3, 4],
+        ],
+        [5, 6],
+        [7, 8],
+      ]);
+      expect(Array.from(exposed.asTypedArray())).toEqual([5, 6]);
+      expect(other.resize_([1]).toArray()).toEqual([7]);
+    });
+  });
+
   it('stays valid when the tensor is gone, and keeps the memory in its place', () => {
     const x = torch.tensor([1, 2, 3]);
     const array = x.asTypedArray();

@@ -1,6 +1,7 @@
 /** @file A NaN in the backward pass names the operator and the line of the forward call. */
 import { describe, expect, it } from 'vitest';
 import * as torch from '../index.js';
+import { nextMessage, startWorker } from '../testing/in-worker.js';
 
 function failureOf(body: () => void): torch.AnomalyError {
   try {
@@ -98,5 +99,14 @@ describe('detectAnomaly', () => {
     );
     expect(recomputed.operator).toBe('SqrtBackward0');
     expect(recomputed.message).toMatch(/takesTheRoot/);
+  });
+
+  it('ends with a thread that is terminated inside', async () => {
+    const worker = startWorker(`torch.detectAnomaly(() => { parentPort.postMessage('inside'); for (;;); });`);
+    expect(await nextMessage(worker)).toBe('inside');
+    await worker.terminate();
+    const x = torch.tensor([0], { requiresGrad: true });
+    takesTheRoot(x).mul(0).sum().backward();
+    expect(x.grad!.item()).toBeNaN();
   });
 });

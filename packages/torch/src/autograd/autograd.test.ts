@@ -140,3 +140,30 @@ describe('autograd', () => {
     expect(w.sub(target).abs().max().item()).toBeLessThan(1e-4);
   });
 });
+
+describe('what is no gradient', () => {
+  it('is refused where one is set', () => {
+    torch.scope(() => {
+      const w = torch.tensor([[1, 2]], { requiresGrad: true });
+      const set = (value: unknown) => () => {
+        w.grad = value as torch.Tensor;
+      };
+      expect(set(torch.ones([2]))).toThrow(
+        /^grad: expected a gradient of shape, dtype and device of parameter 0 .*got float32 \[2\] on cpu/,
+      );
+      expect(set(torch.ones([1, 2], { dtype: 'float64' }))).toThrow(/got float64 \[1, 2\]/);
+      expect(set(w)).toThrow(/cannot be its own gradient/);
+      expect(set(5)).toThrow(/gradients: expected a Tensor at 0/);
+      expect(() => torch.setGradients([w, w], [torch.ones([1, 2]), torch.ones([3])])).toThrow(torch.ArgumentError);
+      expect(w.grad).toBeNull(); // all are looked at before the first is set
+    });
+  });
+
+  it('is refused by backward, options among it', () => {
+    torch.scope(() => {
+      const loss = torch.tensor([1, 2], { requiresGrad: true }).sum();
+      const backward = loss.backward.bind(loss) as (value: unknown) => void;
+      expect(() => backward({ retainGraph: true })).toThrow(/backward\(null, \{ retainGraph: true \}\)/);
+    });
+  });
+});

@@ -56,8 +56,9 @@ export class SyncBatchNorm extends BatchNorm {
       throw new ShapeError(
         `SyncBatchNorm: expected ${this.numFeatures} channels in dimension 1, got ${shapeText(shape)}.`,
       );
+    const momentum = this.countBatch();
     const tensors = handlesOf([x, this.weight, this.bias, this.running_mean, this.running_var]);
-    return wrap(native.syncBatchNorm(nativeGroup(this.#group), tensors, this.countBatch(), this.eps));
+    return wrap(native.syncBatchNorm(nativeGroup(this.#group), tensors, momentum, this.eps));
   }
 
   /**
