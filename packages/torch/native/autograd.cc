@@ -13,7 +13,7 @@ AutogradEnvironment::~AutogradEnvironment() {
 }
 
 AutogradEnvironment& autogradOf(const Call& call) {
-  std::shared_ptr<void>& own = call.state->objects[0];  // ids of others begin at 1
+  std::shared_ptr<void>& own = call.state->autograd;
   if (!own) own = std::make_shared<AutogradEnvironment>(call.env);
   return *static_cast<AutogradEnvironment*>(own.get());
 }

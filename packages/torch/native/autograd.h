@@ -89,7 +89,7 @@ struct AnomalyBox {
 
 struct CheckpointRecord;
 
-/** Differentiation's part of an environment; lies among its `objects`, which end before the tensors do. */
+/** Differentiation's part of an environment; ends before its tensors do. */
 struct AutogradEnvironment {
   explicit AutogradEnvironment(napi_env env) : script(std::make_shared<ScriptThread>(env)) {}
   ~AutogradEnvironment();

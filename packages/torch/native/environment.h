@@ -26,6 +26,7 @@ struct Environment {
   std::vector<c10::IValue> stack;    // reused by every operator call
   std::unordered_map<uint32_t, at::Generator> generators;
   std::unordered_map<uint32_t, std::shared_ptr<void>> objects;  // process groups and the like
+  std::shared_ptr<void> autograd;    // an AutogradEnvironment, made at first use; no number from JavaScript names it
   std::shared_ptr<SharedMemory> sharedMemory;  // what typed arrays and tensors have in common; made at first use
   uint32_t nextId = 1;
   uint32_t calls = 0;                // of operators, counted to notice one that is made while another one's arguments are read
