@@ -266,17 +266,6 @@ export class Tensor<D extends DType = DType, R extends number = number> {
     return this;
   }
 
-  /**
-   * Its parts along the first dimension, one after the other: `for (const row of matrix)`. Each is a view that belongs to the scope it
-   * is made in.
-   * @throws ShapeError for a tensor without dimensions
-   */
-  *[Symbol.iterator](): IterableIterator<Tensor<D>> {
-    const [size] = this.shape as number[];
-    if (size === undefined) throw new ShapeError('Tensor: a tensor without dimensions has no parts. Use item().');
-    for (let i = 0; i < size; i++) yield this.select(0, i) as Tensor<D>;
-  }
-
   /** Gives the memory back now; doing it twice is harmless. */
   dispose(): void {
     native.release(this.handle);
