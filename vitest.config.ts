@@ -12,6 +12,10 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    // The generated operators are long: they are transformed once, not for every file of tests.
+    experimental: { fsModuleCache: true },
+    // Compiled packages are loaded as any program loads them, not transformed once more for every test file.
+    server: { deps: { external: [/\/packages\/(torch|suave)\/dist\//] } },
     expect: { poll: { timeout: 30_000 } },
   },
 });
