@@ -22,7 +22,13 @@ class ConvNet extends nn.Module {
 
 /** Noisy images [count, 1, 12, 12] of a horizontal bar, a vertical bar or a square, and their labels [count]. */
 function drawShapes(count: number): { images: Tensor; labels: Tensor } {
-  const pixels = new Float32Array(count * SIZE * SIZE).map(() => Math.random() * 0.6);
+  const pixels = torch.scope(() =>
+    torch
+      .rand([count * SIZE * SIZE])
+      .mul(0.6)
+      .data(),
+  );
+  const places = torch.scope(() => torch.rand([2 * count]).data());
   const labels = Array.from({ length: count }, (_, i) => i % 3);
   for (const [i, label] of labels.entries()) {
     const [height, width] = (
@@ -32,8 +38,8 @@ function drawShapes(count: number): { images: Tensor; labels: Tensor } {
         [4, 4],
       ] as const
     )[label as 0 | 1 | 2];
-    const top = Math.floor(Math.random() * (SIZE - height));
-    const left = Math.floor(Math.random() * (SIZE - width));
+    const top = Math.floor(places[2 * i]! * (SIZE - height));
+    const left = Math.floor(places[2 * i + 1]! * (SIZE - width));
     for (let y = top; y < top + height; y++) {
       const start = (i * SIZE + y) * SIZE + left;
       pixels.fill(1, start, start + width);
@@ -59,8 +65,10 @@ const unseen = drawShapes(300);
 const model = new ConvNet();
 const optimizer = new optim.SGD(model.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 1e-4 });
 const BATCH = 32;
+const EPOCHS = 6;
 
-for (let epoch = 0; epoch < 4; epoch++) {
+for (let epoch = 0; epoch < EPOCHS; epoch++) {
+  for (const group of optimizer.paramGroups) group.lr = 0.1 * (1 - epoch / EPOCHS);
   const order = torch.randperm(480);
   for (let start = 0; start < 480; start += BATCH) {
     torch.scope(() => {
