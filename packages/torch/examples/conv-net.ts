@@ -22,22 +22,12 @@ class ConvNet extends nn.Module {
 
 /** Noisy images [count, 1, 12, 12] of a horizontal bar, a vertical bar or a square, and their labels [count]. */
 function drawShapes(count: number): { images: Tensor; labels: Tensor } {
-  const pixels = torch.scope(() =>
-    torch
-      .rand([count * SIZE * SIZE])
-      .mul(0.6)
-      .data(),
-  );
+  const pixels = torch.scope(() => torch.mul(torch.rand([count * SIZE * SIZE]), 0.6).data());
   const places = torch.scope(() => torch.rand([2 * count]).data());
   const labels = Array.from({ length: count }, (_, i) => i % 3);
   for (const [i, label] of labels.entries()) {
-    const [height, width] = (
-      [
-        [1, 6],
-        [6, 1],
-        [4, 4],
-      ] as const
-    )[label as 0 | 1 | 2];
+    const height = [1, 6, 4][label]!;
+    const width = [6, 1, 4][label]!;
     const top = Math.floor(places[2 * i]! * (SIZE - height));
     const left = Math.floor(places[2 * i + 1]! * (SIZE - width));
     for (let y = top; y < top + height; y++) {
