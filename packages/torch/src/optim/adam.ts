@@ -1,49 +1,53 @@
 /** @file Adam and AdamW. */
 import {
-  _foreachAdd,
   _foreachAdd_,
   _foreachAddcdiv_,
   _foreachAddcmul_,
   _foreachLerp_,
   _foreachMaximum_,
+  _foreachMul,
   _foreachMul_,
   _foreachNeg,
   _foreachSqrt,
   div,
   mul,
   pow,
+  reciprocal,
   rsub,
   sqrt,
   unbind,
 } from '../generated/operators.js';
 import { has } from '../operators.js';
 import { checkOptions } from '../options.js';
-import type { Tensor } from '../tensor.js';
-import { CountedOptimizer } from './counted.js';
-import { demand, type Parameters, type ParamGroup } from './groups.js';
+import { Tensor } from '../tensor.js';
+import { type CountedGroup, CountedOptimizer } from './counted.js';
+import { demand, type Parameters } from './groups.js';
 import type { Stepped } from './optimizer.js';
+import { added, addQuotients_, minus, oneMinus, type Rate, scale_, times } from './rates.js';
 
 /** Options of {@link Adam} and {@link AdamW}, each of them a setting of their groups; defaults are PyTorch's. */
 export interface AdamOptions {
   /** Default 0.001. */
-  readonly lr?: number;
+  readonly lr?: Rate;
   /** Decay of the two moments, from 0 up to below 1; default 0.9 and 0.999. */
   readonly betas?: readonly [number, number];
   /** 0 or more; default 1e-8. */
   readonly eps?: number;
   /** Default 0 for Adam, an L2 penalty, and 0.01 for AdamW, decoupled. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: Rate;
   /** Divides by the largest second moment so far (Reddi et al., 2018). Default false. */
   readonly amsgrad?: boolean;
   /** Goes up the gradient. Default false. */
   readonly maximize?: boolean;
+  /** See {@link CountedGroup.capturable}. Default false. */
+  readonly capturable?: boolean;
 }
 
 /** Options of {@link AdamW}. */
 export type AdamWOptions = AdamOptions;
 
 /** A group of {@link Adam} or {@link AdamW}. */
-export interface AdamGroup extends ParamGroup {
+export interface AdamGroup extends CountedGroup {
   betas: readonly [number, number];
   eps: number;
   amsgrad: boolean;
@@ -68,8 +72,9 @@ export class Adam extends CountedOptimizer<AdamGroup> {
       weightDecay = 0,
       amsgrad = false,
       maximize = false,
+      capturable = false,
     } = options;
-    const settings = { lr, betas, eps, weightDecay, amsgrad, maximize };
+    const settings = { lr, betas, eps, weightDecay, amsgrad, maximize, capturable };
     checkOptions(new.target.name, options, Object.keys(settings));
     super(params, settings, [FIRST, SECOND, LARGEST]);
   }
@@ -85,7 +90,7 @@ export class Adam extends CountedOptimizer<AdamGroup> {
 
   /** Takes the weight decay into the gradients or the parameters. @returns the gradients to go along */
   protected decay({ weightDecay }: AdamGroup, params: readonly Tensor[], gradients: readonly Tensor[]) {
-    return weightDecay === 0 ? gradients : _foreachAdd(gradients, params, { alpha: weightDecay });
+    return weightDecay === 0 ? gradients : added(gradients, params, weightDecay);
   }
 
   protected stepGroup(group: AdamGroup, groupIndex: number, stepped: Stepped, flag: Tensor | null): void {
@@ -93,7 +98,7 @@ export class Adam extends CountedOptimizer<AdamGroup> {
     const { betas, amsgrad, maximize } = group;
     const first = this.slotOf(FIRST, groupIndex, stepped);
     const second = this.slotOf(SECOND, groupIndex, stepped);
-    const counts = this.advance(groupIndex, stepped, flag);
+    const counts = this.advance(group, groupIndex, stepped, flag);
     const gradients = this.decay(group, params, maximize ? _foreachNeg(stepped.gradients) : stepped.gradients);
 
     average_(first, gradients, betas[0]);
@@ -105,7 +110,8 @@ export class Adam extends CountedOptimizer<AdamGroup> {
       _foreachMaximum_(divisors, second);
     }
     const denominators = _foreachSqrt(divisors);
-    if (Array.isArray(counts)) moveByNumbers_(params, first, denominators, counts, group);
+    if (!(counts instanceof Tensor)) moveByNumbers_(params, first, denominators, counts, group);
+    else if (counts.rank === 0) moveByOne_(params, first, denominators, counts, group);
     else moveByTensors_(params, first, denominators, counts, group);
   }
 }
@@ -120,7 +126,7 @@ export class AdamW extends Adam {
   }
 
   protected override decay({ lr, weightDecay }: AdamGroup, params: readonly Tensor[], gradients: readonly Tensor[]) {
-    if (weightDecay !== 0) _foreachMul_(params, 1 - lr * weightDecay);
+    if (weightDecay !== 0) scale_(params, oneMinus(times(lr, weightDecay)));
     return gradients;
   }
 }
@@ -147,15 +153,34 @@ function moveByNumbers_(
   { lr, betas, eps }: AdamGroup,
 ): void {
   const epsilon = (t: number) => eps * Math.sqrt(1 - betas[1] ** t);
-  const rate = (t: number) => (-lr * Math.sqrt(1 - betas[1] ** t)) / (1 - betas[0] ** t);
   const t = counts[0]!;
-  if (counts.every((count) => count === t)) {
-    _foreachAdd_(denominators, epsilon(t));
-    _foreachAddcdiv_(params, moments, denominators, { value: rate(t) });
+  const uniform = counts.every((count) => count === t);
+  if (uniform) _foreachAdd_(denominators, epsilon(t));
+  else _foreachAdd_(denominators, counts.map(epsilon));
+  if (typeof lr === 'number') {
+    const rate = (t: number) => (-lr * Math.sqrt(1 - betas[1] ** t)) / (1 - betas[0] ** t);
+    if (uniform) _foreachAddcdiv_(params, moments, denominators, { value: rate(t) });
+    else _foreachAddcdiv_(params, moments, denominators, counts.map(rate));
   } else {
-    _foreachAdd_(denominators, counts.map(epsilon));
-    _foreachAddcdiv_(params, moments, denominators, counts.map(rate));
+    const factor = (t: number) => Math.sqrt(1 - betas[1] ** t) / (1 - betas[0] ** t);
+    const steps = uniform ? moments : _foreachMul(moments, counts.map(factor));
+    addQuotients_(params, steps, denominators, times(minus(lr), uniform ? factor(t) : 1));
   }
+}
+
+/** As `moveByNumbers_` with one t for all, float64 [] on the device. */
+function moveByOne_(
+  params: readonly Tensor[],
+  moments: readonly Tensor[],
+  denominators: readonly Tensor[],
+  count: Tensor,
+  { lr, betas, eps }: AdamGroup,
+): void {
+  const correction1 = rsub(pow(betas[0], count), 1);
+  const correction2 = sqrt(rsub(pow(betas[1], count), 1));
+  scale_(denominators, reciprocal(correction2));
+  _foreachAdd_(denominators, eps);
+  addQuotients_(params, moments, denominators, times(reciprocal(correction1), minus(lr)));
 }
 
 /** As `moveByNumbers_` with t as a float64 vector on the device; the rate moves under the fraction, since it is no number. */
@@ -171,5 +196,5 @@ function moveByTensors_(
   // With k = c₁/c₂: p − lr·m/(k·√v + k·c₂·eps), k·c₂ = c₁.
   _foreachMul_(denominators, unbind(div(correction1, correction2)));
   _foreachAdd_(denominators, unbind(mul(correction1, eps)));
-  _foreachAddcdiv_(params, moments, denominators, { value: -lr });
+  addQuotients_(params, moments, denominators, minus(lr));
 }

@@ -2,7 +2,10 @@
  * @file Optimizers whose step depends on how many steps a parameter took. The counts are numbers of the host; once a step
  * may have been undone on the device, the host cannot know them any more, and they are one vector per group there.
  */
-import { _foreachAdd_, cat, ne, rsub, stack, to, unbind } from '../generated/operators.js';
+import { noGrad } from '../autograd/index.js';
+import { CaptureError } from '../errors.js';
+import { _foreachAdd_, cat, copy_, ne, rsub, stack, to, unbind } from '../generated/operators.js';
+import { native } from '../native.js';
 import { keep, scope } from '../scope.js';
 import { CheckpointError } from '../serialization/checkpoint-error.js';
 import type { Tensor } from '../tensor.js';
@@ -19,28 +22,66 @@ interface DeviceCounts {
   readonly elements: readonly Tensor[];
 }
 
+/** A group of an optimizer that counts steps. */
+export interface CountedGroup extends ParamGroup {
+  /**
+   * Counts steps on the device from the first one, so that a step may be captured in a CUDA graph and counts at every replay
+   * (PyTorch's `capturable`); a count of the host would stay that of the capture. Take a step before the capture: it makes the
+   * state. Steps of all parameters of a group together are counted as one; a captured step goes on only from states like its own.
+   */
+  capturable: boolean;
+}
+
 /** Base of Adam, AdamW and Adagrad. */
-export abstract class CountedOptimizer<G extends ParamGroup> extends OptimizerBase<G> {
+export abstract class CountedOptimizer<G extends CountedGroup> extends OptimizerBase<G> {
+  /** Numbers of the host, out of date once counts are on the device. */
   readonly #counts: number[][] = [];
   readonly #onDevice: (DeviceCounts | null)[] = [];
+  /** Per group: the parameters whose equal counts have moved together, null where there are others; undefined before a step. */
+  readonly #together: (readonly number[] | null | undefined)[] = [];
 
   /**
    * Counts this step for the stepped parameters; where `flag` is set, the device does not.
-   * @returns t of each: numbers, or a float64 vector on the device
+   * @returns t of each: numbers, or a float64 vector on the device, or one float64 there for all
+   * @throws CaptureError when a capture would keep a count of the host
    */
-  protected advance(groupIndex: number, { indices, params }: Stepped, flag: Tensor | null): number[] | Tensor {
+  protected advance(
+    { capturable }: G,
+    groupIndex: number,
+    { indices, params }: Stepped,
+    flag: Tensor | null,
+  ): number[] | Tensor {
     const counts = this.#countsOf(groupIndex);
     let onDevice = this.#onDevice[groupIndex] ?? null;
-    if (onDevice === null && flag === null) return indices.map((index) => ++counts[index]!);
+    if (onDevice === null && native.isCapturing())
+      throw new CaptureError(
+        `${this.constructor.name}.step: expected counts on the device in a capture, got counts of the host. Set capturable: true, and take a step before the capture.`,
+      );
+    if (onDevice === null && flag === null && !capturable) return indices.map((index) => ++counts[index]!);
     if (onDevice === null) {
       onDevice = deviceCounts(counts, params[0]!.device);
       this.#onDevice[groupIndex] = onDevice;
     }
+    const together = this.#moveTogether(groupIndex, indices);
     const elements = pick(onDevice.elements, indices);
     // What a step that is undone computes is thrown away, so that its t, one too low, does not matter but for t = 0.
     if (flag === null) _foreachAdd_(elements, 1);
     else _foreachAdd_(elements, new Array<Tensor>(elements.length).fill(stepTaken(flag, elements[0]!)));
-    return stack(elements);
+    return together ? elements[0]! : stack(elements);
+  }
+
+  /** Whether the counts of these parameters are equal: they were, and no step was without one of them. */
+  #moveTogether(groupIndex: number, indices: readonly number[]): boolean {
+    const before = this.#together[groupIndex];
+    if (before === indices) return true;
+    if (before === undefined) {
+      const counts = this.#countsOf(groupIndex);
+      const equal = indices.every((index) => counts[index] === counts[indices[0]!]);
+      this.#together[groupIndex] = equal ? indices : null;
+    } else if (before?.length !== indices.length || indices.some((index, i) => index !== before[i])) {
+      this.#together[groupIndex] = null;
+    }
+    return this.#together[groupIndex] !== null;
   }
 
   #countsOf(groupIndex: number): number[] {
@@ -80,7 +121,12 @@ export abstract class CountedOptimizer<G extends ParamGroup> extends OptimizerBa
     super.loadState(tensors);
     let position = 0;
     for (const [i, { params }] of this.paramGroups.entries()) {
-      this.#counts[i] = counts.slice(position, position + params.length);
+      const own = counts.slice(position, position + params.length);
+      this.#counts[i] = own;
+      this.#together[i] = undefined;
+      const onDevice = this.#onDevice[i];
+      if (onDevice)
+        scope(() => noGrad(() => copy_(onDevice.vector, fromTypedArray(Float64Array.from(own), [own.length]))));
       position += params.length;
     }
   }
@@ -92,6 +138,7 @@ export abstract class CountedOptimizer<G extends ParamGroup> extends OptimizerBa
     for (const counts of this.#onDevice)
       for (const tensor of counts ? [counts.vector, ...counts.elements] : []) tensor.dispose();
     this.#onDevice.length = 0;
+    this.#together.length = 0;
   }
 }
 

@@ -1,26 +1,31 @@
 /** @file Exponential moving averages of lists of tensors and of modules. */
 import { noGrad } from '../autograd/index.js';
-import { _foreachAdd_, _foreachMul_, copy_ } from '../generated/operators.js';
+import { copy_ } from '../generated/operators.js';
 import type { Module } from '../nn/module.js';
 import { scope } from '../scope.js';
-import type { Tensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
+import { addScaled_, describeRate, isRate, onDevice, oneMinus, type Rate, scale_ } from './rates.js';
 
 /**
- * target ← momentum·target + (1 − momentum)·source, in place, without gradients; two native calls in all.
+ * target ← momentum·target + (1 − momentum)·source, in place, without gradients; two native calls in all for a number.
  * @param target    averaged tensors; modified
  * @param source    tensors of the same shapes in the same order; kept
- * @param momentum  0 (copy) to 1 (no change)
+ * @param momentum  0 (copy) to 1 (no change); a tensor, whose range is not checked, where a captured step must take another one at
+ *   every replay
  */
-export function emaUpdate_(target: readonly Tensor[], source: readonly Tensor[], momentum: number): void {
+export function emaUpdate_(target: readonly Tensor[], source: readonly Tensor[], momentum: Rate): void {
   if (target.length !== source.length)
     throw new RangeError(`emaUpdate_: expected lists of one length, got ${target.length} and ${source.length}.`);
-  if (!(momentum >= 0 && momentum <= 1))
-    throw new RangeError(`emaUpdate_: expected a momentum from 0 to 1, got ${momentum}.`);
+  if (momentum instanceof Tensor ? !isRate(momentum) : !(momentum >= 0 && momentum <= 1))
+    throw new RangeError(
+      `emaUpdate_: expected a momentum from 0 to 1, got ${describeRate(momentum)}. A tensor is float32 or float64, of no dimensions.`,
+    );
   if (target.length === 0 || momentum === 1) return;
   scope(() =>
     noGrad(() => {
-      _foreachMul_(target, momentum);
-      _foreachAdd_(target, source, { alpha: 1 - momentum });
+      const rate = onDevice(momentum, target[0]!, 'emaUpdate_');
+      scale_(target, rate);
+      addScaled_(target, source, oneMinus(rate));
     }),
   );
 }
@@ -43,7 +48,7 @@ export interface EmaModuleOptions {
 export function emaUpdateModule_(
   target: Module,
   source: Module,
-  momentum: number,
+  momentum: Rate,
   { buffers = 'copy' }: EmaModuleOptions = {},
 ): void {
   emaUpdate_(target.parameters(), source.parameters(), momentum);

@@ -1,15 +1,16 @@
 /** @file Parameter groups: what a caller gives, what an optimizer holds, and how it is checked. */
 import { ArgumentError } from '../errors.js';
-import type { Tensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
+import { describeRate, isRate, type Rate } from './rates.js';
 
 /** Parameters that share their settings; every setting may be changed before any step. */
 export interface ParamGroup {
   /** Leaves that the optimizer updates in place; their order is the order of the state. */
   readonly params: readonly Tensor[];
-  /** Learning rate, 0 or more. */
-  lr: number;
-  /** 0 or more; L2 or decoupled, as the optimizer says. */
-  weightDecay: number;
+  /** Learning rate, 0 or more; a tensor where a captured step must take another one at every replay. */
+  lr: Rate;
+  /** 0 or more; L2 or decoupled, as the optimizer says; a tensor as `lr`. */
+  weightDecay: Rate;
 }
 
 /** The settings of a kind of group, without its parameters. */
@@ -47,11 +48,16 @@ function isGroups<G extends ParamGroup>(params: Parameters<G>): params is readon
   return params.length > 0 && 'params' in params[0]!;
 }
 
+function demandRate(rate: Rate, name: string, index: number, where: string): void {
+  const kinds = rate instanceof Tensor ? ', or a float32 or float64 tensor of no dimensions,' : '';
+  demand(isRate(rate), where, `a ${name} of 0 or more${kinds} in group ${index}`, describeRate(rate));
+}
+
 /** Checks what every group must hold; `seen` are the parameters of the groups before it. */
 export function checkGroup(group: ParamGroup, index: number, where: string, seen: Set<Tensor>): void {
   demand(group.params.length > 0, where, `parameters in group ${index}`, 'none');
-  demand(group.lr >= 0, where, `a learning rate of 0 or more in group ${index}`, group.lr);
-  demand(group.weightDecay >= 0, where, `a weight decay of 0 or more in group ${index}`, group.weightDecay);
+  demandRate(group.lr, 'learning rate', index, where);
+  demandRate(group.weightDecay, 'weight decay', index, where);
   for (const param of group.params) {
     demand(!seen.has(param), where, 'every parameter once', 'one twice');
     seen.add(param);

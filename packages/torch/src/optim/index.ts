@@ -8,6 +8,7 @@ export {
   clipGradNorm_,
   clipGradValue_,
 } from './clip.js';
+export type { CountedGroup } from './counted.js';
 export { type EmaModuleOptions, emaUpdate_, emaUpdateModule_ } from './ema.js';
 export { GradScaler, type GradScalerOptions } from './grad-scaler.js';
 export type { GroupInput, ParamGroup, ParamGroupInput } from './groups.js';
@@ -35,6 +36,7 @@ export {
 export type { MomentumGroup } from './momentum-optimizer.js';
 export type { Optimizer, StepOptions } from './optimizer.js';
 export type { OptimizerStateDict, SavedGroup } from './optimizer-state.js';
+export type { Rate } from './rates.js';
 export { RMSprop, type RMSpropGroup, type RMSpropOptions } from './rmsprop.js';
 export {
   cosine,

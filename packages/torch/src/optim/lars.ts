@@ -3,7 +3,6 @@
  * are vectors [P] that never leave the device.
  */
 import {
-  _foreachAdd,
   _foreachNorm,
   add,
   clampMax,
@@ -21,6 +20,7 @@ import { demand, type GroupInput, type Parameters, pick } from './groups.js';
 import type { Direction } from './momentum.js';
 import { type MomentumGroup, MomentumOptimizer } from './momentum-optimizer.js';
 import type { Stepped } from './optimizer.js';
+import { added, type Rate, times } from './rates.js';
 
 /**
  * How the local rate is formed.
@@ -45,11 +45,11 @@ export type LARSGroupInput = GroupInput<LARSGroup>;
 
 /** Options of {@link LARS}; defaults are those of Suave. */
 export interface LARSOptions {
-  readonly lr: number;
+  readonly lr: Rate;
   /** μ; default 0.9. With 0 there is no buffer. */
   readonly momentum?: number;
   /** Default 1e-6. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: Rate;
   /** η; default 0.001. */
   readonly trustCoefficient?: number;
   /** Default 1e-8; `daino` has none. */
@@ -131,21 +131,20 @@ export class LARS extends MomentumOptimizer<LARSGroup> {
   /** λ·g + λ·wd·p, with 1 and 0 in the place of λ and λ·wd where a norm is 0. */
   #direction({ lr, weightDecay, trustCoefficient, eps }: LARSGroup, { params, gradients }: Stepped): Direction {
     const [paramNorms, gradientNorms] = norms(params, gradients);
-    const decayed = weightDecay === 0 ? gradientNorms : add(gradientNorms, paramNorms, { alpha: weightDecay });
+    const decayed = weightDecay === 0 ? gradientNorms : sum(gradientNorms, paramNorms, weightDecay);
     let rates = div(mul(paramNorms, trustCoefficient), add(decayed, eps));
-    if (this.#clip) rates = clampMax(div(rates, lr), 1);
+    if (this.#clip) rates = clampMax(typeof lr === 'number' ? div(rates, lr) : div(rates, lr), 1);
     const usable = logicalAnd(paramNorms, gradientNorms);
     return {
       gradientScale: unbind(where(usable, rates, 1)),
-      decay: weightDecay === 0 ? 0 : unbind(mul(where(usable, rates, 0), weightDecay)),
+      decay: weightDecay === 0 ? 0 : unbind(times(where(usable, rates, 0), weightDecay)),
     };
   }
 
   #stepDaino(group: LARSGroup, groupIndex: number, stepped: Stepped): void {
     const { params } = stepped;
     const { weightDecay, trustCoefficient } = group;
-    const decayed =
-      weightDecay === 0 ? stepped.gradients : _foreachAdd(stepped.gradients, params, { alpha: weightDecay });
+    const decayed = weightDecay === 0 ? stepped.gradients : added(stepped.gradients, params, weightDecay);
     const [paramNorms, directionNorms] = norms(params, decayed);
     const rates = div(mul(paramNorms, trustCoefficient), directionNorms);
     const gradientScale = unbind(where(logicalAnd(paramNorms, directionNorms), rates, 1));
@@ -157,6 +156,11 @@ export class LARS extends MomentumOptimizer<LARSGroup> {
 function norms(first: readonly Tensor[], second: readonly Tensor[]): [Tensor, Tensor] {
   const all = stack(_foreachNorm([...first, ...second]));
   return [narrow(all, 0, 0, first.length), narrow(all, 0, first.length, second.length)];
+}
+
+/** a + rate·b. */
+function sum(a: Tensor, b: Tensor, rate: Rate): Tensor {
+  return typeof rate === 'number' ? add(a, b, { alpha: rate }) : add(a, mul(b, rate));
 }
 
 function part({ indices, params, gradients }: Stepped, positions: readonly number[]): Stepped {

@@ -5,6 +5,7 @@ import {
   applyBuffers_,
   type Direction,
   firstBuffers,
+  isList,
   type MomentumSettings,
   moveBuffers_,
   plainStep_,
@@ -99,6 +100,6 @@ export abstract class MomentumOptimizer<G extends MomentumGroup> extends Optimiz
 function subset({ gradientScale, decay }: Direction, positions: readonly number[]): Direction {
   return {
     gradientScale: gradientScale === null ? null : pick(gradientScale, positions),
-    decay: typeof decay === 'number' ? decay : pick(decay, positions),
+    decay: isList(decay) ? pick(decay, positions) : decay,
   };
 }

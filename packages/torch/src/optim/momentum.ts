@@ -1,6 +1,7 @@
 /** @file The momentum step that SGD and LARS share, over lists of tensors. */
-import { _foreachAdd_, _foreachAddcmul_, _foreachMul, _foreachMul_ } from '../generated/operators.js';
+import { _foreachAdd_, _foreachMul, _foreachMul_ } from '../generated/operators.js';
 import type { Tensor } from '../tensor.js';
+import { addProducts_, addScaled_, minus, type Rate, scale_, times } from './rates.js';
 
 /**
  * A direction d = gradientScale·g + decay·p, never formed as tensors of its own: its two terms are added where they
@@ -8,12 +9,18 @@ import type { Tensor } from '../tensor.js';
  */
 export interface Direction {
   readonly gradientScale: readonly Tensor[] | null;
-  readonly decay: readonly Tensor[] | number;
+  /** A list, or one rate for all. */
+  readonly decay: readonly Tensor[] | Rate;
+}
+
+/** Whether a direction has a decay for each parameter. */
+export function isList(decay: readonly Tensor[] | Rate): decay is readonly Tensor[] {
+  return Array.isArray(decay);
 }
 
 /** Settings of one momentum step. */
 export interface MomentumSettings {
-  readonly lr: number;
+  readonly lr: Rate;
   readonly momentum: number;
   readonly dampening: number;
   readonly nesterov: boolean;
@@ -27,12 +34,12 @@ function addDirection_(
   params: readonly Tensor[],
   gradients: readonly Tensor[],
   { gradientScale, decay }: Direction,
-  factor: number,
+  factor: Rate,
 ): void {
-  if (typeof decay !== 'number') _foreachAddcmul_(target, params, decay, { value: factor });
-  else if (decay !== 0) _foreachAdd_(target, params, { alpha: factor * decay });
-  if (gradientScale === null) _foreachAdd_(target, gradients, { alpha: factor });
-  else _foreachAddcmul_(target, gradients, gradientScale, { value: factor });
+  if (isList(decay)) addProducts_(target, params, decay, factor);
+  else if (decay !== 0) addScaled_(target, params, times(factor, decay));
+  if (gradientScale === null) addScaled_(target, gradients, factor);
+  else addProducts_(target, gradients, gradientScale, factor);
 }
 
 /** One step without momentum: p ← p − lr·d. */
@@ -40,9 +47,9 @@ export function plainStep_(
   params: readonly Tensor[],
   gradients: readonly Tensor[],
   direction: Direction,
-  lr: number,
+  lr: Rate,
 ): void {
-  addDirection_(params, params, gradients, direction, -lr);
+  addDirection_(params, params, gradients, direction, minus(lr));
 }
 
 /** The first step of parameters without a buffer: v = d (or −lr·d), whatever the dampening. */
@@ -54,9 +61,9 @@ export function firstBuffers(
 ): Tensor[] {
   const { gradientScale, decay } = direction;
   const buffers = gradientScale === null ? _foreachMul(gradients, 1) : _foreachMul(gradients, gradientScale);
-  if (typeof decay !== 'number') _foreachAddcmul_(buffers, params, decay);
-  else if (decay !== 0) _foreachAdd_(buffers, params, { alpha: decay });
-  if (lrInMomentum) _foreachMul_(buffers, -lr);
+  if (isList(decay)) addProducts_(buffers, params, decay, 1);
+  else if (decay !== 0) addScaled_(buffers, params, decay);
+  if (lrInMomentum) scale_(buffers, minus(lr));
   return buffers;
 }
 
@@ -69,7 +76,7 @@ export function moveBuffers_(
   { lr, momentum, dampening, lrInMomentum }: MomentumSettings,
 ): void {
   _foreachMul_(buffers, momentum);
-  addDirection_(buffers, params, gradients, direction, lrInMomentum ? -lr : 1 - dampening);
+  addDirection_(buffers, params, gradients, direction, lrInMomentum ? minus(lr) : 1 - dampening);
 }
 
 /** p ← p − lr·v, or p − lr·(d + μ·v) with Nesterov; with the rate inside p ← p + v. */
@@ -81,9 +88,11 @@ export function applyBuffers_(
   { lr, momentum, nesterov, lrInMomentum }: MomentumSettings,
 ): void {
   if (nesterov) {
-    addDirection_(params, params, gradients, direction, -lr);
-    _foreachAdd_(params, buffers, { alpha: -lr * momentum });
+    addDirection_(params, params, gradients, direction, minus(lr));
+    addScaled_(params, buffers, times(minus(lr), momentum));
+  } else if (lrInMomentum) {
+    _foreachAdd_(params, buffers);
   } else {
-    _foreachAdd_(params, buffers, { alpha: lrInMomentum ? 1 : -lr });
+    addScaled_(params, buffers, minus(lr));
   }
 }

@@ -1,7 +1,7 @@
 /** @file Saved state of optimizers: what fits, copies of its tensors, and the settings of the groups. */
 import { copy_, empty } from '../generated/operators.js';
 import { CheckpointError, listKeys } from '../serialization/checkpoint-error.js';
-import type { Tensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
 import type { ParamGroup } from './groups.js';
 
 /** State and settings of an optimizer; everything but the tensors can be written as JSON. */
@@ -58,10 +58,15 @@ export function copyOf(source: Tensor, param: Tensor): Tensor {
   return target;
 }
 
-/** The settings of groups, their parameters as numbers. */
+/** The settings of groups, their parameters as numbers, and rates that are tensors read back as numbers. */
 export function groupSettingsOf(groups: readonly ParamGroup[]): SavedGroup[] {
   let number = 0;
-  return groups.map((group) => ({ ...group, params: group.params.map(() => number++) }));
+  return groups.map(({ params, ...settings }) => ({
+    ...Object.fromEntries(
+      Object.entries(settings).map(([name, value]) => [name, value instanceof Tensor ? value.item() : value]),
+    ),
+    params: params.map(() => number++),
+  }));
 }
 
 /**
@@ -82,6 +87,13 @@ export function loadGroupSettings(
       `${where}: expected groups of ${own.join(', ')} parameters, got ${got.join(', ')}. Load the state of the same optimizer and model.`,
     );
   return () => {
-    for (const [i, { params: _, ...settings }] of saved.entries()) Object.assign(groups[i]!, settings);
+    for (const [i, { params: _, ...settings }] of saved.entries()) {
+      const own = groups[i]! as unknown as Record<string, unknown>;
+      for (const [name, value] of Object.entries(settings)) {
+        const before = own[name];
+        if (before instanceof Tensor && typeof value === 'number') before.fill_(value);
+        else own[name] = value;
+      }
+    }
   };
 }

@@ -4,7 +4,8 @@
  */
 import { gradientsOf, setGradients } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
-import { _foreachAdd_, _foreachMul, _foreachZero_ } from '../generated/operators.js';
+import { CaptureError } from '../errors.js';
+import { _foreachAdd_, _foreachMul, _foreachZero_, copy_ } from '../generated/operators.js';
 import { handlesOf } from '../handle-list.js';
 import { native } from '../native.js';
 import { keep, scope } from '../scope.js';
@@ -21,6 +22,7 @@ import {
   type Settings,
 } from './groups.js';
 import { checkState, copyOf, groupSettingsOf, loadGroupSettings, type OptimizerStateDict } from './optimizer-state.js';
+import { onDevice } from './rates.js';
 
 /** How to take a step. */
 export interface StepOptions {
@@ -124,11 +126,20 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
           const group = this.#groups[i]!;
           const stepped = this.#present(group, i);
           if (stepped === null) continue;
-          if (flag === null) this.stepGroup(group, i, stepped, null);
-          else this.#stepUnless(flag, group, i, stepped);
+          const taken = this.#withRates(group, stepped.params[0]!);
+          if (flag === null) this.stepGroup(taken, i, stepped, null);
+          else this.#stepUnless(flag, taken, i, stepped);
         }
       }),
     );
+  }
+
+  /** The group, with rates that are tensors ready to calculate with on the device of a parameter. */
+  #withRates(group: G, param: Tensor): G {
+    const { lr, weightDecay } = group;
+    if (typeof lr === 'number' && typeof weightDecay === 'number') return group;
+    const where = this.constructor.name;
+    return { ...group, lr: onDevice(lr, param, where), weightDecay: onDevice(weightDecay, param, where) };
   }
 
   #decidesBefore(flag: Tensor, undo: boolean): boolean {
@@ -161,8 +172,12 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
     setGradients([...this.#seen], null);
   }
 
-  /** Keeps new state tensors in a slot. */
+  /** Keeps new state tensors in a slot. @throws CaptureError in a capture, which would make them anew at every replay */
   protected remember(slot: string, group: number, indices: readonly number[], tensors: readonly Tensor[]): void {
+    if (native.isCapturing())
+      throw new CaptureError(
+        `${this.constructor.name}.step: expected its state before a capture, got the first step of a parameter in one. Take a step, or load a state, before.`,
+      );
     const held = this.slots.get(slot)![group]!;
     indices.forEach((index, i) => {
       held[index] = keep(tensors[i]!);
@@ -197,19 +212,21 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
     return state;
   }
 
-  /** @throws CheckpointError when a name or shape does not fit; nothing was changed then */
+  /**
+   * Tensors that are there already keep their memory, so that a captured step goes on with the loaded values.
+   * @throws CheckpointError when a name or shape does not fit; nothing was changed then
+   */
   loadState(state: ReadonlyMap<string, Tensor>): void {
     const params = this.#groups.flatMap((group) => group.params);
     checkState(`${this.constructor.name}.loadState`, params, [...this.slots.keys()], state);
-    this.dispose();
     scope(() =>
       noGrad(() => {
         let number = 0;
         for (const [group, { params }] of this.#groups.entries()) {
           for (const [index, param] of params.entries()) {
             for (const [slot, groups] of this.slots) {
-              const source = state.get(`${number}.${slot}`);
-              if (source !== undefined) groups[group]![index] = keep(copyOf(source, param));
+              const tensors = groups[group]!;
+              tensors[index] = takeOver(tensors[index] ?? null, state.get(`${number}.${slot}`), param);
             }
             number++;
           }
@@ -245,4 +262,15 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** The state tensor of a parameter after loading `source`: the same memory where there was some. */
+function takeOver(held: Tensor | null, source: Tensor | undefined, param: Tensor): Tensor | null {
+  if (source === undefined) {
+    held?.dispose();
+    return null;
+  }
+  if (held === null) return keep(copyOf(source, param));
+  copy_(held, source);
+  return held;
 }

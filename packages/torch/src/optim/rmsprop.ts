@@ -1,6 +1,5 @@
 /** @file RMSprop. */
 import {
-  _foreachAdd,
   _foreachAdd_,
   _foreachAddcdiv_,
   _foreachAddcmul,
@@ -14,17 +13,18 @@ import { checkOptions } from '../options.js';
 import type { Tensor } from '../tensor.js';
 import { demand, type Parameters, type ParamGroup } from './groups.js';
 import { OptimizerBase, type Stepped } from './optimizer.js';
+import { added, addQuotients_, addScaled_, minus, type Rate } from './rates.js';
 
 /** Options of {@link RMSprop}, each of them a setting of its groups; defaults are PyTorch's. */
 export interface RMSpropOptions {
   /** Default 0.01. */
-  readonly lr?: number;
+  readonly lr?: Rate;
   /** Decay of the squared gradient, from 0 up to below 1; default 0.99. */
   readonly alpha?: number;
   /** 0 or more; default 1e-8. */
   readonly eps?: number;
   /** L2 penalty; default 0. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: Rate;
   /** 0 or more; default 0. */
   readonly momentum?: number;
   /** Divides by the standard deviation instead of the root of the mean square. Default false. */
@@ -76,7 +76,7 @@ export class RMSprop extends OptimizerBase<RMSpropGroup> {
     const { params } = stepped;
     const { lr, alpha, eps, weightDecay, momentum, centered, maximize } = group;
     let gradients: readonly Tensor[] = maximize ? _foreachNeg(stepped.gradients) : stepped.gradients;
-    if (weightDecay !== 0) gradients = _foreachAdd(gradients, params, { alpha: weightDecay });
+    if (weightDecay !== 0) gradients = added(gradients, params, weightDecay);
 
     const squares = this.slotOf(SQUARE, groupIndex, stepped);
     _foreachMul_(squares, alpha);
@@ -93,12 +93,12 @@ export class RMSprop extends OptimizerBase<RMSpropGroup> {
     }
     _foreachAdd_(denominators, eps);
     if (momentum === 0) {
-      _foreachAddcdiv_(params, gradients, denominators, { value: -lr });
+      addQuotients_(params, gradients, denominators, minus(lr));
       return;
     }
     const buffers = this.slotOf(BUFFER, groupIndex, stepped);
     _foreachMul_(buffers, momentum);
     _foreachAddcdiv_(buffers, gradients, denominators);
-    _foreachAdd_(params, buffers, { alpha: -lr });
+    addScaled_(params, buffers, minus(lr));
   }
 }

@@ -4,17 +4,18 @@ import { checkOptions } from '../options.js';
 import type { Parameters } from './groups.js';
 import { type MomentumGroup, MomentumOptimizer } from './momentum-optimizer.js';
 import type { Stepped } from './optimizer.js';
+import type { Rate } from './rates.js';
 
 /** Options of {@link SGD}, each of them a setting of its groups; defaults are PyTorch's. */
 export interface SGDOptions {
   /** Default 0.001. */
-  readonly lr?: number;
+  readonly lr?: Rate;
   /** μ, from 0 up to below 1; default 0. */
   readonly momentum?: number;
   /** From 0 up to below 1; default 0. */
   readonly dampening?: number;
   /** L2 penalty; default 0. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: Rate;
   /** Default false. */
   readonly nesterov?: boolean;
   /** Goes up the gradient. Default false. */

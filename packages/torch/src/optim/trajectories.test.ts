@@ -3,11 +3,12 @@
  * groups of their own settings; saved and loaded in the middle.
  */
 import { readFileSync } from 'node:fs';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import '../index.js';
-import { zeros } from '../generated/operators.js';
+import { full, zeros } from '../generated/operators.js';
+import { native } from '../native.js';
 import { keep, liveTensors, scope } from '../scope.js';
-import type { Tensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
 import { fromTypedArray } from '../typed-arrays.js';
 import { Adagrad } from './adagrad.js';
 import { Adam, AdamW } from './adam.js';
@@ -84,8 +85,11 @@ function create({ optimizer, options, secondGroup }: Case, params: readonly Tens
 }
 
 function step(optimizer: Any, params: readonly Tensor[], t: number, scale: number, undo?: Tensor): void {
-  for (const [g, group] of optimizer.paramGroups.entries())
-    group.lr = scale * 0.1 * (1 + 0.5 * Math.sin(t)) * (1 + 0.5 * g);
+  for (const [g, group] of optimizer.paramGroups.entries()) {
+    const lr = scale * 0.1 * (1 + 0.5 * Math.sin(t)) * (1 + 0.5 * g);
+    if (group.lr instanceof Tensor) group.lr.fill_(lr);
+    else group.lr = lr;
+  }
   setGradients(params, t);
   optimizer.step(undo && { skip: undo, undo: true });
 }
@@ -98,7 +102,20 @@ function largestError(params: readonly Tensor[], expected: readonly number[]): n
   return Math.max(...flat(params).map((value, j) => Math.abs(value - expected[j]!)));
 }
 
+/** Makes the rates of all groups tensors; the caller frees them. */
+function withTensors(optimizer: Any, dtype: Dtype): Tensor[] {
+  return optimizer.paramGroups.flatMap((group) => {
+    const made = [group.lr, group.weightDecay].map((rate) => keep(full([], rate as number, { dtype })));
+    [group.lr, group.weightDecay] = made as [Tensor, Tensor];
+    return made;
+  });
+}
+
+/** Functions of the addon by which tensors reach the host. */
+const READS = ['item', 'itemBigInt', 'readBytes', 'flagOnCpu'] as const;
+
 const before = liveTensors().count;
+afterEach(() => vi.restoreAllMocks());
 afterAll(() => expect(liveTensors().count).toBe(before));
 
 describe.each(fixture.cases)('$name', (entry) => {
@@ -159,5 +176,29 @@ describe.each(fixture.cases)('$name', (entry) => {
     expect(flat(resumed)).toEqual(flat(straight));
     for (const optimizer of [whole, second, third]) optimizer.dispose();
     for (const param of [...straight, ...resumed]) param.dispose();
+  });
+
+  const counted = ['Adam', 'AdamW', 'Adagrad'].includes(entry.optimizer);
+
+  test.each([
+    { dtype: 'float64', rates: 'float64', capturable: false },
+    { dtype: 'float64', rates: 'float64', capturable: true },
+    { dtype: 'float32', rates: 'float32', capturable: true },
+  ] as const)('takes the same steps with $rates tensors for $dtype, capturable $capturable, and reads none', (kind) => {
+    if (kind.capturable && kind.dtype === 'float64' && !counted) return;
+    const [numbers, tensors] = [parameters(kind.dtype), parameters(kind.dtype)];
+    const one = create(entry, numbers);
+    const settings = counted ? { ...entry.options, capturable: kind.capturable } : entry.options;
+    const other = create({ ...entry, options: settings }, tensors);
+    const rates = withTensors(other, kind.rates);
+    const spies = READS.map((name) => vi.spyOn(native, name as 'item'));
+    for (let t = 0; t < fixture.steps; t++) {
+      step(one, numbers, t, lrScale);
+      step(other, tensors, t, lrScale);
+    }
+    expect(spies.map((spy) => spy.mock.calls.length)).toEqual(spies.map(() => 0));
+    expect(largestError(tensors, flat(numbers))).toBeLessThan(kind.dtype === 'float64' ? 1e-12 : 4e-6);
+    if (kind.dtype === 'float64') checkGolden(tensors, fixture.steps - 1);
+    for (const owner of [one, other, ...numbers, ...tensors, ...rates]) owner.dispose();
   });
 });
