@@ -38,6 +38,8 @@ interface PrototypeScores {
 export class Assigner {
   readonly #options: Required<AssignmentOptions>;
   #queue: AssignmentQueue | null = null;
+  /** Whether the queue would not hold one batch, so that there is none. */
+  #isTooShort = false;
   #automatic: AutomaticEpsilon | null = null;
   /** The prior on the device of the scores, once a step has been there. */
   #shares: Tensor | null = null;
@@ -118,13 +120,21 @@ export class Assigner {
     return this.#automatic?.value() ?? null;
   }
 
+  /** Whether a step of this epoch changes more than tensors: the queue begins or fills up. */
+  changesWith(epoch: number): boolean {
+    const { queueLength, queueStartEpoch } = this.#options;
+    if (this.#queue !== null) return !this.#queue.isFull;
+    return queueLength > 0 && epoch >= queueStartEpoch && !this.#isTooShort;
+  }
+
   #queueFor(embeddings: readonly Tensor[], epoch: number): AssignmentQueue | null {
     const { queueLength, queueStartEpoch, collective } = this.#options;
     if (this.#queue === null && queueLength > 0 && epoch >= queueStartEpoch) {
       const [newest] = embeddings;
       const [batch, dim] = newest.shape;
       const rows = queueRows(queueLength, batch, collective?.worldSize ?? 1);
-      if (rows > 0) this.#queue = emptyQueue(embeddings.length, rows, dim, newest);
+      this.#isTooShort = rows === 0;
+      if (!this.#isTooShort) this.#queue = emptyQueue(embeddings.length, rows, dim, newest);
     }
     return this.#queue;
   }

@@ -92,7 +92,7 @@ export function swappedLoss(
  */
 export function mixedLoss(
   logProbs: readonly Tensor[],
-  lambdas: readonly number[],
+  lambdas: readonly (number | Tensor)[],
   assignments: readonly Tensor[],
 ): Tensor {
   if (assignments.length < 2 || lambdas.length !== logProbs.length) {
@@ -104,9 +104,7 @@ export function mixedLoss(
   }
   return scope(() => {
     const flipped = assignments[1].flip([0]);
-    const terms = logProbs.map((logP, m) =>
-      crossEntropySum(assignments[0].mul(lambdas[m]).add(flipped, { alpha: 1 - lambdas[m] }), logP),
-    );
+    const terms = logProbs.map((logP, m) => crossEntropySum(blended(assignments[0], flipped, lambdas[m]), logP));
     return terms.reduce((left, right) => left.add(right)).div(logProbs.length * logProbs[0].shape[0]);
   });
 }
@@ -124,6 +122,12 @@ export function onlineLoss(online: readonly Tensor[], labeled: LabeledBatch, lab
     const losses = online.map((scores) => softCrossEntropy(scores.narrow(0, 0, rows), targets, { labelSmoothing }));
     return losses.reduce((left, right) => left.add(right));
   });
+}
+
+/** λ·first + (1 − λ)·second. */
+function blended(first: Tensor, second: Tensor, lambda: number | Tensor): Tensor {
+  if (typeof lambda === 'number') return first.mul(lambda).add(second, { alpha: 1 - lambda });
+  return first.mul(lambda).add(second.mul(lambda.rsub(1)));
 }
 
 /** What `m` in the weights counts: mixed views, as the published numbers were made, or mixed samples. */

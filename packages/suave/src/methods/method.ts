@@ -21,8 +21,11 @@ export interface Batch {
     readonly views: readonly Tensor[];
     /** Positions of the M mixed views in `views`. */
     readonly mixedPositions: readonly number[];
-    /** Weight of the first image of each mixed view; the rest is the image of the reversed batch. */
-    readonly mixedLambdas: readonly number[];
+    /**
+     * Weight of the first image of each mixed view; the rest is the image of the reversed batch. Numbers, or float64 scalars on the
+     * device where a step must not depend on numbers of the host.
+     */
+    readonly mixedLambdas: readonly (number | Tensor)[];
     /** int64 [B], true classes for metrics only; −1 where unknown. */
     readonly hiddenLabels: Tensor | null;
   } | null;
@@ -37,6 +40,11 @@ export interface Progress {
   readonly totalSteps: number;
   /** False where nobody will read the metrics of this step, so that they need not be computed. Default true. */
   readonly monitored?: boolean;
+  /**
+   * The method's `schedules` as float64 scalars on the device, for a step that must not depend on numbers of the host because it is
+   * done again and again as captured. Default absent: the numbers themselves.
+   */
+  readonly scheduled?: Readonly<Record<string, Tensor>>;
 }
 
 /** The loss with its graph, and what to write down: scalars on the device, detached. */
@@ -93,8 +101,13 @@ export interface Method {
   afterBackward(progress: Progress): void;
   /** Moves what follows the optimizer's step, as a momentum encoder. */
   afterStep(progress: Progress): void;
-  /** Values of this step that the optimizer or the log need. */
+  /** Values of this step that its work, the optimizer or the log need. */
   schedules(progress: Progress): Record<string, number>;
+  /**
+   * What decides, beside `schedules` and the batch, which work `step` to `afterStep` give to the device: two steps with the same text do the
+   * same. Null for a step that also changes something on the host, such as how full a queue is.
+   */
+  variant(progress: Progress): string | null;
   /** Scores [N, K] of images in eval mode, without gradient; the mode is restored. */
   classify(images: Tensor): Tensor;
   /** Lengths [K] of the prototypes behind the columns of `classify`'s scores, which training takes as 1, where there are such. */

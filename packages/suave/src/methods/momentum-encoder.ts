@@ -7,6 +7,9 @@ import { prefixed, unprefixed } from './network-state.js';
 /** Prefix of the averaged network's entries in a method's state. */
 export const momentumEncoderPrefix = 'momentum_encoder.';
 
+/** The name of m among the schedules of a method. */
+export const momentumSchedule = 'momentum_encoder';
+
 /** Of what a `MomentumEncoder` is made. */
 export interface MomentumEncoderOptions<M extends nn.Module> {
   /** Taken over; becomes a copy of the student (parameters and buffers by name) without gradients. */
@@ -64,7 +67,8 @@ export class MomentumEncoder<M extends nn.Module> {
 
   /** One averaging step after the optimizer's; two native calls whatever the number of parameters. */
   update(progress: Progress): void {
-    optim.emaUpdate_(this.#averaged, this.#sources, this.momentum(progress));
+    const momentum = progress.scheduled?.[momentumSchedule] ?? this.momentum(progress);
+    optim.emaUpdate_(this.#averaged, this.#sources, momentum);
   }
 
   /** The network's entries, live. */

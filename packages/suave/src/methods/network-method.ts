@@ -20,6 +20,10 @@ export abstract class NetworkMethod<Network extends ClassifierNetwork> implement
 
   afterStep(_progress: Progress): void {}
 
+  variant(_progress: Progress): string {
+    return '';
+  }
+
   schedules(_progress: Progress): Record<string, number> {
     return {};
   }

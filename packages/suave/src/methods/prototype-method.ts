@@ -10,7 +10,12 @@ import { Assigner, type AssignmentOptions } from './assignments.js';
 import { plainPositions, splitViews, type UnlabeledBatch } from './batch-parts.js';
 import type { ClusterWatch } from './cluster-watch.js';
 import { type Batch, type Method, oneGroup, type ParameterGroup, type Progress, type StepResult } from './method.js';
-import { MomentumEncoder, type MomentumEncoderOptions, momentumEncoderPrefix } from './momentum-encoder.js';
+import {
+  MomentumEncoder,
+  type MomentumEncoderOptions,
+  momentumEncoderPrefix,
+  momentumSchedule,
+} from './momentum-encoder.js';
 import { assignmentTerms } from './monitoring.js';
 import { prefixed, scoreInEvalMode, unprefixed } from './network-state.js';
 import type { AssignmentQueue } from './queue.js';
@@ -137,8 +142,14 @@ export abstract class PrototypeMethod implements Method {
     this.#teacher?.update(progress);
   }
 
+  variant({ step, epoch }: Progress): string | null {
+    if (this.#assigner.changesWith(epoch)) return null;
+    const frozen = [step < this.#prototypes.untilStep && 'prototypes', epoch < this.#trunk.untilEpoch && 'trunk'];
+    return [...frozen.filter((part) => part !== false), this.queue === null ? '' : 'queue'].join();
+  }
+
   schedules(progress: Progress): Record<string, number> {
-    return this.#teacher ? { momentum_encoder: this.#teacher.momentum(progress) } : {};
+    return this.#teacher ? { [momentumSchedule]: this.#teacher.momentum(progress) } : {};
   }
 
   classify(images: Tensor): Tensor {

@@ -1,6 +1,13 @@
 /** @file The pieces that recipes share. Numbers are those of the paper's supplement (P), the published code (C), SwAV (S), solo-learn (L). */
 import type { Normalization } from '../augment/normalization.js';
-import type { Config, OptimizerConfig, SuaveStage, SupervisedStage, ViewConfig } from './schema.js';
+import {
+  type Config,
+  defaultGpu,
+  type OptimizerConfig,
+  type SuaveStage,
+  type SupervisedStage,
+  type ViewConfig,
+} from './schema.js';
 
 /** Crop ratio of every pipeline: torchvision's RandomResizedCrop default. */
 const ratio: [number, number] = [3 / 4, 4 / 3];
@@ -126,6 +133,7 @@ export const commonConfig = {
   seed: 31, // C
   devices: 1,
   precision: 'fp32',
+  gpu: defaultGpu,
   init: null,
   allowPartialInit: false,
   logging: { every: 10, checkpointMinutes: 10, collapse: 'warn', outputs: ['tensorboard'] },

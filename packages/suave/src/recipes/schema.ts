@@ -25,6 +25,31 @@ export const architectures = [
 /** What training may write beside `metrics.jsonl`. */
 export const logOutputs = ['tensorboard', 'csv'] as const;
 
+const gpuSchema = z.strictObject({
+  graph: z
+    .enum(['auto', 'off', 'emulate'])
+    .describe('whether steps are captured as CUDA graphs; emulate does the same work without, on any device'),
+  deterministic: z
+    .boolean()
+    .describe('only algorithms that give the same bits each time; else the fastest that a trial finds'),
+  tf32: z.boolean().describe('TensorFloat-32 in float32 products and convolutions: faster, with 10 bits of mantissa'),
+  channelsLast: z
+    .enum(['auto', 'on', 'off'])
+    .describe('channels as the innermost dimension of convolutions; auto: in half precision'),
+  residentMiB: z
+    .union([z.int().min(0), z.literal('auto')])
+    .describe('images stay on the GPU where they fit into so many MiB; auto is a third of its free memory'),
+});
+
+/** How a GPU is used unless said. */
+export const defaultGpu = {
+  graph: 'auto',
+  deterministic: true,
+  tf32: false,
+  channelsLast: 'auto',
+  residentMiB: 'auto',
+} as const satisfies z.infer<typeof gpuSchema>;
+
 /** The complete configuration of a run. */
 export const configSchema = z.strictObject({
   recipe: z.string().min(1).describe('recipe that this configuration derives from'),
@@ -54,6 +79,7 @@ export const configSchema = z.strictObject({
     cache: z.string().nullable().describe('folder of the decoded images; null is the user cache folder'),
     workers: z.int().min(0).max(256).describe('threads that decode images'),
   }),
+  gpu: gpuSchema.default(() => ({ ...defaultGpu })).describe('how a GPU is used; nothing on the CPU'),
   normalization: normalizationSchema,
   model: z.strictObject({
     arch: z.enum(architectures).describe('backbone'),

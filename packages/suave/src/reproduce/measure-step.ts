@@ -124,6 +124,7 @@ function timeSteps(config: Config, index: number, stage: Stage, steps: number): 
     meter,
     device: config.device,
     precision: config.precision,
+    scaler: null,
     batch: (step: number) => batchAt(step, false),
     groupSettings: (step: number) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps }),
     torchSeed: (step: number) => step,

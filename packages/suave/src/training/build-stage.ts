@@ -1,6 +1,6 @@
 /** @file From a stage's configuration to its network and its method. */
 import { manualSeed, type nn } from '@suave/torch';
-import { createNetwork, type NetworkOf } from '../evaluation/network.js';
+import { createNetwork, type NetworkOf, type NetworkOptions } from '../evaluation/network.js';
 import {
   classPrior,
   Daino,
@@ -24,6 +24,7 @@ import type {
   SwavStage,
 } from '../recipes/index.js';
 import type { CheckpointBackbone, CheckpointModel } from '../runs/index.js';
+import { usesChannelsLast } from './device.js';
 import { initializationSeed } from './seeds.js';
 
 type Described<Kind extends CheckpointModel['kind']> = Extract<CheckpointModel, { kind: Kind }>;
@@ -115,7 +116,7 @@ export function createMethod(request: MethodRequest): Method {
     }
     case 'supervised': {
       const { temperature, labelSmoothing, frozenBackbone } = stage;
-      const model = createNetwork(linearOf(config, stage, request.numClasses), config.device, {
+      const model = networkFor(config, linearOf(config, stage, request.numClasses), {
         dropPath: config.model.dropPath,
         frozenBackbone,
       });
@@ -131,12 +132,23 @@ export function createMethod(request: MethodRequest): Method {
   }
 }
 
+/** A network with fresh weights on the device of the run, its channels where convolutions want them. */
+function networkFor<Description extends CheckpointModel>(
+  config: Config,
+  description: Description,
+  options: NetworkOptions = {},
+): NetworkOf<Description> {
+  const network: nn.Module = createNetwork(description, config.device, options);
+  if (usesChannelsLast(config)) network.to({ memoryFormat: 'channelsLast' });
+  return network as NetworkOf<Description>;
+}
+
 /** The network of a stage, with the weights that it takes over. */
 function loadedNetwork<Description extends CheckpointModel>(
   { config, load }: MethodRequest,
   description: Description,
 ): NetworkOf<Description> {
-  const network = createNetwork(description, config.device, { dropPath: config.model.dropPath });
+  const network = networkFor(config, description, { dropPath: config.model.dropPath });
   load(network);
   return network;
 }
@@ -156,7 +168,7 @@ function prototypeOptions(request: MethodRequest, stage: SwavStage | SuaveStage)
     queueStartEpoch: stage.queue.startEpoch,
     freezePrototypesSteps: Math.round(stage.freezePrototypesEpochs * stepsPerEpoch),
     momentumEncoder: momentum && {
-      model: createNetwork({ ...description, onlineClasses: null, ensembleHead: false }, config.device),
+      model: networkFor(config, { ...description, onlineClasses: null, ensembleHead: false }),
       baseMomentum: momentum.momentum,
       schedule: momentum.schedule,
     },
@@ -171,7 +183,7 @@ function distillationOptions(request: MethodRequest, stage: DinoStage | DainoSta
   return {
     model: loadedNetwork(request, description),
     momentumEncoder: {
-      model: createNetwork(description, config.device),
+      model: networkFor(config, description),
       baseMomentum: stage.teacher.momentum,
       schedule: stage.teacher.schedule,
     },

@@ -7,12 +7,15 @@ import { type CheckpointMetadata, decodeCheckpointMetadata, encodeCheckpointMeta
 
 /** Prefixes of the parts of a checkpoint; the method's own keys (`model.…`, `queue`) have none. */
 const optimizerPrefix = 'optimizer.';
+const scalerPrefix = 'scaler.';
 const meterPrefix = 'meter.';
 
 /** Live tensors of a run's state, by part. */
 export interface StateParts {
   method: ReadonlyMap<string, Tensor>;
   optimizer: ReadonlyMap<string, Tensor>;
+  /** Of the loss scale in half precision; empty elsewhere. */
+  scaler: ReadonlyMap<string, Tensor>;
   meter: ReadonlyMap<string, Tensor>;
 }
 
@@ -21,6 +24,7 @@ export interface LoadedCheckpoint {
   metadata: CheckpointMetadata;
   method: Map<string, Tensor>;
   optimizer: Map<string, Tensor>;
+  scaler: Map<string, Tensor>;
   meter: Map<string, Tensor>;
   dispose(): void;
 }
@@ -29,6 +33,7 @@ export interface LoadedCheckpoint {
 export function writeCheckpoint(path: string, parts: StateParts, metadata: CheckpointMetadata): void {
   const tensors = new Map<string, Tensor>(parts.method);
   for (const [name, tensor] of parts.optimizer) tensors.set(optimizerPrefix + name, tensor);
+  for (const [name, tensor] of parts.scaler) tensors.set(scalerPrefix + name, tensor);
   for (const [name, tensor] of parts.meter) tensors.set(meterPrefix + name, tensor);
   writeSafetensors(path, tensors, encodeCheckpointMetadata(metadata));
 }
@@ -39,10 +44,12 @@ export function readCheckpoint(path: string): LoadedCheckpoint {
   const parts = {
     method: new Map<string, Tensor>(),
     optimizer: new Map<string, Tensor>(),
+    scaler: new Map<string, Tensor>(),
     meter: new Map<string, Tensor>(),
   };
   for (const [name, tensor] of tensors) {
     if (name.startsWith(optimizerPrefix)) parts.optimizer.set(name.slice(optimizerPrefix.length), tensor);
+    else if (name.startsWith(scalerPrefix)) parts.scaler.set(name.slice(scalerPrefix.length), tensor);
     else if (name.startsWith(meterPrefix)) parts.meter.set(name.slice(meterPrefix.length), tensor);
     else parts.method.set(name, tensor);
   }

@@ -1,6 +1,6 @@
 /** @file The errors that end a training run while it runs: what broke, in which step, what is still good, what to change. */
 import { existsSync } from 'node:fs';
-import { isfinite, noGrad, scope, stack, type Tensor } from '@suave/torch';
+import { isfinite, noGrad, type OutOfMemoryError, scope, stack, type Tensor } from '@suave/torch';
 import { listNames, TrainingError } from '../errors.js';
 import { readCheckpointMetadata } from '../evaluation/classifier.js';
 import type { MeterFailure } from './meter.js';
@@ -57,4 +57,17 @@ export function collapseFailure({ lastCheckpoint }: FailurePlace, sentence: stri
   return new TrainingError(`${sentence} ${lastGoodCheckpoint(lastCheckpoint)} logging.collapse=warn trains on.`, {
     code: 'COLLAPSED',
   });
+}
+
+/** The error of a step that does not fit into memory. @param place  of the last step that was done */
+export function outOfMemoryFailure(
+  { stage, step, lastCheckpoint }: FailurePlace,
+  error: OutOfMemoryError,
+): TrainingError {
+  return new TrainingError(
+    `stage ${stage}, step ${step + 1}: out of memory. ${error.message.split('\n')[0]} ${lastGoodCheckpoint(lastCheckpoint)} Start another run with a ` +
+      `smaller stages.${stage}.batch.unlabeled or batch.labeled, fewer or smaller views, or a lower --precision; on a GPU also gpu.residentMiB=0, which ` +
+      'keeps the images on the host.',
+    { code: 'OUT_OF_MEMORY', cause: error },
+  );
 }

@@ -30,8 +30,10 @@ export class Meter {
   #sums: Tensor | null = null;
   /** Steps until each sum stopped being a number, counted on the device, so that a failure is dated without waiting in every step. */
   #goodSteps: Tensor | null = null;
-  /** Terms of the last step that are not losses. */
-  #latest: Map<string, Tensor> = new Map();
+  /** Terms of the last step that are not losses, by the names of all of them: what is not monitored leaves them alone. */
+  readonly #others = new Map<string, Tensor>();
+  /** Names of the last step's terms that are not losses. */
+  #latest: readonly string[] = [];
   #steps = 0;
 
   constructor(device: string) {
@@ -40,18 +42,34 @@ export class Meter {
 
   /** Adds one step; nothing is read back. Call inside a scope. */
   add(loss: Tensor, terms: Readonly<Record<string, Tensor>>): void {
+    this.count(this.accumulate(loss, terms));
+  }
+
+  /**
+   * The device's part of `add`: always into the same memory, so that a replayed graph may do it.
+   * @returns the terms that are not losses, for `count`
+   */
+  accumulate(loss: Tensor, terms: Readonly<Record<string, Tensor>>): readonly string[] {
     const names = ['loss', ...Object.keys(terms).filter((name) => name.startsWith(lossPrefix))];
-    const values = stack(
-      names.map((name) => (name === 'loss' ? loss : terms[name])).map((value) => value.to('float64')),
-    );
+    const values = doubles(names.map((name) => (name === 'loss' ? loss : terms[name])));
     if (this.#sums === null || this.#goodSteps === null || names.join() !== this.#names.join()) {
       this.#begin(names, keep(zerosLike(values)), 0);
     }
     this.#goodSteps!.add_(isfinite(this.#sums!.add_(values)));
-    this.#steps++;
-    this.#dropLatest();
     const others = Object.entries(terms).filter(([name]) => !name.startsWith(lossPrefix));
-    this.#latest = new Map(others.map(([name, tensor]) => [name, keep(tensor.detach())]));
+    if (others.length === 0) return [];
+    const otherNames = others.map(([name]) => name);
+    const latest = doubles(others.map(([, value]) => value.detach()));
+    const place = this.#others.get(otherNames.join());
+    if (place === undefined) this.#others.set(otherNames.join(), keep(latest));
+    else place.copy_(latest);
+    return otherNames;
+  }
+
+  /** The host's part of `add`. @param others  terms that are not losses, as `accumulate` gave them */
+  count(others: readonly string[]): void {
+    this.#steps++;
+    this.#latest = others;
   }
 
   /** @param sums  taken over; of `steps` good steps */
@@ -82,19 +100,19 @@ export class Meter {
     const values: Record<string, number> = {};
     if (this.#sums === null || this.#goodSteps === null) return { values, failure: null };
     const count = this.#names.length;
-    const latest = [...this.#latest.values()].map((tensor) => tensor.to('float64').reshape([1]));
+    const latest = this.#latest.length === 0 ? [] : [this.#others.get(this.#latest.join())!];
     const all = cat([this.#sums, this.#goodSteps, ...latest]).data() as Float64Array;
     this.#names.forEach((name, i) => {
       values[name] = all[i] / this.#steps;
     });
-    [...this.#latest.keys()].forEach((name, i) => {
+    this.#latest.forEach((name, i) => {
       values[name] = all[2 * count + i];
     });
     const failure = this.#failureOf(all.subarray(count, 2 * count));
     this.#sums.zero_();
     this.#goodSteps.zero_();
     this.#steps = 0;
-    this.#dropLatest();
+    this.#latest = [];
     return { values, failure };
   }
 
@@ -121,14 +139,16 @@ export class Meter {
   dispose(): void {
     this.#sums?.dispose();
     this.#goodSteps?.dispose();
-    this.#dropLatest();
+    for (const tensor of this.#others.values()) tensor.dispose();
+    this.#others.clear();
     this.#sums = null;
     this.#goodSteps = null;
+    this.#latest = [];
     this.#steps = 0;
   }
+}
 
-  #dropLatest(): void {
-    for (const tensor of this.#latest.values()) tensor.dispose();
-    this.#latest = new Map();
-  }
+/** Scalars as one float64 vector. */
+function doubles(scalars: readonly Tensor[]): Tensor {
+  return stack(scalars.map((scalar) => scalar.to('float64').reshape([])));
 }

@@ -60,6 +60,7 @@ const freeOnResume = new Set([
   'logging.checkpointMinutes',
   'logging.outputs',
   'data.path',
+  'gpu.residentMiB',
 ]);
 
 /**
@@ -144,6 +145,7 @@ async function resolveResumed(request: TrainRequest): Promise<ResolvedRun> {
     if (path === 'logging.outputs') config.logging = applyToStored(config, [override], null).logging;
     if (path === 'data.workers') config.data.workers = Number(value);
     if (path === 'logging.checkpointMinutes' && Number(value) > 0) config.logging.checkpointMinutes = Number(value);
+    if (path === 'gpu.residentMiB') config.gpu = applyToStored(config, [override], null).gpu;
     if (path === 'data.cache' && (typeof value === 'string' || value === null)) config.data.cache = value;
   }
   checkDevice(config);
@@ -187,10 +189,11 @@ export function checkDevice(config: Pick<Config, 'device' | 'precision'>): void 
       { code: 'CONFIG_NO_CUDA' },
     );
   }
-  if (config.precision === 'fp16') {
-    const reason = config.device === 'cpu' ? 'fp16 needs a GPU' : 'fp16 needs a loss scaler, which is not there yet';
-    const instead = `Use --precision fp32${config.device === 'cpu' ? '' : ' or bf16'}.`;
-    throw new ConfigError('precision', `config precision: ${reason}. ${instead}`);
+  if (config.precision === 'fp16' && config.device === 'cpu') {
+    throw new ConfigError(
+      'precision',
+      'config precision: fp16 needs a GPU. Use --precision fp32, or bf16 where the processor has it.',
+    );
   }
 }
 

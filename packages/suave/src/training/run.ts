@@ -19,6 +19,7 @@ import {
 } from '../runs/index.js';
 import { suaveVersion } from '../version.js';
 import { readCheckpoint, rewriteMetadata } from './checkpoints.js';
+import { prepareDevice } from './device.js';
 import { RunOutputs } from './outputs.js';
 import { writeStageProjector } from './projector.js';
 import { RunningStage, type RunRequest, scoringOptions } from './running-stage.js';
@@ -42,6 +43,7 @@ export interface RunResult {
 /** Trains a run to its end, or until a stop is asked for. */
 export async function trainRun(request: RunRequest): Promise<RunResult> {
   const { config, data, out, isResumed } = request;
+  prepareDevice(config);
   const { paths, lock } = openRun(out, isResumed);
   let metrics: MetricsWriter | null = null;
   let outputs: RunOutputs | null = null;

@@ -1,5 +1,5 @@
 /** @file One stage with everything that it is made of: batches, method, optimizer, trainer. */
-import { type nn, scope, type Tensor } from '@suave/torch';
+import { type nn, optim, scope, type Tensor } from '@suave/torch';
 import { torchSeed } from '../augment/index.js';
 import type { LoadedData } from '../data/index.js';
 import { networkPrefix, predictingPrefix } from '../evaluation/classifier.js';
@@ -17,6 +17,8 @@ import { handOver, readInitWeights } from './hand-over.js';
 import { createOptimizer, groupSettings } from './optimizer.js';
 import type { StageState, StageSurroundings } from './stage-parts.js';
 import { StageTrainer } from './stage-trainer.js';
+import { HostSteps } from './step-runner.js';
+import type { Learner } from './train-step.js';
 
 /** One run to train. */
 export interface RunRequest {
@@ -94,7 +96,18 @@ export class RunningStage {
     this.method = createMethod({ config, index, numClasses, labelCounts: labelCounts(data), stepsPerEpoch, load });
     const { method } = this;
     const groups = method.parameterGroups();
-    const optimizer = createOptimizer(stage.optimizer, groups);
+    const { device, precision } = config;
+    const learner: Learner = {
+      method,
+      optimizer: createOptimizer(stage.optimizer, groups),
+      scaler: precision === 'fp16' ? new optim.GradScaler() : null,
+      precision,
+      device,
+    };
+    const steps = {
+      groupSettings: (step: number) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps }),
+      torchSeed: (step: number) => torchSeed(config.seed, index, step),
+    };
     const { val } = data;
     const describe = (state: StageState, selection: CheckpointMetadata['selection']): CheckpointMetadata => ({
       format: 1,
@@ -122,14 +135,9 @@ export class RunningStage {
         epochs: stage.epochs,
         stepsPerEpoch,
         imagesPerStep: batches.imagesPerStep,
-        method,
-        optimizer,
-        device: config.device,
-        precision: config.precision,
-        prepare: (step) => batches.prepare(step),
-        batch: (step, monitored) => batches.batch(step, monitored),
-        groupSettings: (step) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps }),
-        torchSeed: (step) => torchSeed(config.seed, index, step),
+        learner,
+        groupSettings: steps.groupSettings,
+        createSteps: () => new HostSteps({ ...learner, ...steps }, batches),
         refreshClassifier: async () =>
           method.refreshClassifier?.(
             labeledBatches(data.train, data.labeledIndices, data.labels, scoringOptions(config)),

@@ -1,12 +1,14 @@
 /** @file What a trainer of a stage is given, and what it counts. */
-import type { optim, Tensor } from '@suave/torch';
-import type { Batch, Method } from '../methods/index.js';
+import type { Tensor } from '@suave/torch';
+import type { Progress } from '../methods/index.js';
 import type { CheckpointScore, MetricsWriter, RunPaths } from '../runs/index.js';
 import type { writeCheckpoint } from './checkpoints.js';
 import type { CollapseDetector } from './collapse.js';
 import type { TrainingEvents } from './events.js';
+import type { GroupSettings } from './optimizer.js';
 import type { RunOutputs } from './outputs.js';
-import type { StepParts } from './train-step.js';
+import type { StepRunner } from './step-runner.js';
+import type { Learner } from './train-step.js';
 
 /** What a stage is made of. */
 export interface StageParts {
@@ -17,16 +19,10 @@ export interface StageParts {
   readonly stepsPerEpoch: number;
   /** Images of a step that count as seen: unlabeled ones, labeled ones in supervised training. */
   readonly imagesPerStep: number;
-  readonly method: Method;
-  readonly optimizer: optim.Optimizer;
-  readonly device: string;
-  readonly precision: StepParts['precision'];
-  /** Waits until the images of a step are there; called before the step. */
-  prepare(step: number): Promise<void>;
-  /** Batch t, a pure function of t; `monitored` tells whether metrics will be read. Called inside a scope. */
-  batch(step: number, monitored: boolean): Batch;
-  groupSettings: StepParts['groupSettings'];
-  torchSeed(step: number): number;
+  readonly learner: Learner;
+  /** What does the steps, the first of them where training begins or goes on; the trainer disposes of it. */
+  createSteps(first: Progress): StepRunner;
+  groupSettings(step: number): readonly GroupSettings[];
   /** Lets a method that compares with labeled images look at them with the current weights; called at the end of an epoch. */
   refreshClassifier(): Promise<void>;
   /** Scores of the hold-out, [N, K] float32 on the CPU, kept; null where there is none or the method names no classes. */

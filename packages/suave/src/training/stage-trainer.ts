@@ -1,14 +1,14 @@
 /** @file Runs one stage: steps, log, validation, checkpoints, interruption. Knows no method by name. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { noGrad, scope, type Tensor } from '@suave/torch';
+import { noGrad, OutOfMemoryError, scope, type Tensor } from '@suave/torch';
 import { type Score, scoreOf } from '../evaluation/metrics.js';
 import type { Progress } from '../methods/index.js';
 import type { CheckpointScore, MetricsRecord } from '../runs/index.js';
 import { type LoadedCheckpoint, writeCheckpoint } from './checkpoints.js';
-import { checkFinite, collapseFailure, type FailurePlace, lossFailure } from './failures.js';
+import { checkFinite, collapseFailure, type FailurePlace, lossFailure, outOfMemoryFailure } from './failures.js';
 import { Meter, type MeterFailure } from './meter.js';
 import type { StageParts, StageState, StageSurroundings } from './stage-parts.js';
-import { trainStep } from './train-step.js';
+import type { StepRunner } from './step-runner.js';
 
 /** Trains one stage from its first step, or from a checkpoint. */
 export class StageTrainer {
@@ -28,7 +28,7 @@ export class StageTrainer {
   constructor(parts: StageParts, around: StageSurroundings, seconds: number) {
     this.#parts = parts;
     this.#around = around;
-    this.#meter = new Meter(parts.device);
+    this.#meter = new Meter(parts.learner.device);
     this.#secondsBefore = seconds;
   }
 
@@ -63,8 +63,10 @@ export class StageTrainer {
   /** Continues from a checkpoint of this stage. */
   load(checkpoint: LoadedCheckpoint): void {
     const { metadata } = checkpoint;
-    this.#parts.method.loadState(checkpoint.method);
-    this.#parts.optimizer.loadState(checkpoint.optimizer);
+    const { method, optimizer, scaler } = this.#parts.learner;
+    method.loadState(checkpoint.method);
+    optimizer.loadState(checkpoint.optimizer);
+    scaler?.loadState(checkpoint.scaler);
     this.#meter.load(checkpoint.meter, metadata.meter);
     this.#step = metadata.stage.step;
     this.#secondsBefore = metadata.seconds;
@@ -79,14 +81,26 @@ export class StageTrainer {
    * @throws TrainingError `NOT_FINITE` when the loss is no number any more; DataError when an image cannot be read any more
    */
   async run(): Promise<'done' | 'interrupted'> {
-    const { events, signal } = this.#around;
-    const { name, index, numStages, method, stepsPerEpoch } = this.#parts;
+    const { events } = this.#around;
+    const { name, index, numStages, learner } = this.#parts;
     events.stageStarted?.(name, index, numStages, this.#step, this.totalSteps);
     this.#checkpointAt = performance.now();
-    method.train();
+    learner.method.train();
+    if (this.#step >= this.totalSteps) return 'done';
+    const steps = this.#guarded(() => this.#parts.createSteps(this.#progressAt(this.#step)));
+    try {
+      return await this.#runSteps(steps);
+    } finally {
+      steps.dispose();
+    }
+  }
+
+  async #runSteps(steps: StepRunner): Promise<'done' | 'interrupted'> {
+    const { signal } = this.#around;
+    const { stepsPerEpoch } = this.#parts;
     while (this.#step < this.totalSteps) {
-      await this.#prepare();
-      this.#oneStep();
+      await this.#prepare(steps);
+      this.#oneStep(steps);
       const epochEnds = this.#step % stepsPerEpoch === 0;
       if (epochEnds || this.#isLogged(this.#step)) await this.#log(epochEnds);
       const isDue = performance.now() - this.#checkpointAt > 1000 * this.#parts.checkpointSeconds;
@@ -101,9 +115,9 @@ export class StageTrainer {
   }
 
   /** Gets the images of the next step; where that fails, what was learned so far is kept for a resume. */
-  async #prepare(): Promise<void> {
+  async #prepare(steps: StepRunner): Promise<void> {
     try {
-      await this.#parts.prepare(this.#step);
+      await steps.prepare(this.#step);
     } catch (error) {
       if (this.#step > 0) this.#keepProgress();
       throw error;
@@ -118,23 +132,32 @@ export class StageTrainer {
     return stepsDone % this.#parts.logEvery === 0 || stepsDone === this.totalSteps;
   }
 
-  #oneStep(): void {
-    const { stepsPerEpoch, epochs, imagesPerStep, name } = this.#parts;
-    const done = this.#step + 1;
+  /** Runs `work`; an error of missing memory becomes one that says what to change. */
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof OutOfMemoryError ? outOfMemoryFailure(this.#place, error) : error;
+    }
+  }
+
+  /** Where step `step` stands. */
+  #progressAt(step: number): Progress {
+    const { stepsPerEpoch, epochs } = this.#parts;
+    const done = step + 1;
     const monitored = this.#isLogged(done) || done % stepsPerEpoch === 0;
-    const progress: Progress = {
-      step: this.#step,
-      epoch: Math.floor(this.#step / stepsPerEpoch),
-      stepsPerEpoch,
-      epochs,
-      totalSteps: this.totalSteps,
-      monitored,
-    };
-    trainStep({ ...this.#parts, meter: this.#meter, batch: (step) => this.#parts.batch(step, monitored) }, progress);
-    this.#step = done;
+    const epoch = Math.floor(step / stepsPerEpoch);
+    return { step, epoch, stepsPerEpoch, epochs, totalSteps: this.totalSteps, monitored };
+  }
+
+  #oneStep(steps: StepRunner): void {
+    const { epochs, imagesPerStep, name } = this.#parts;
+    const progress = this.#progressAt(this.#step);
+    this.#guarded(() => steps.run(progress, this.#meter));
+    this.#step++;
     this.#around.events.step?.({
       stage: name,
-      step: done,
+      step: this.#step,
       totalSteps: this.totalSteps,
       epoch: progress.epoch,
       epochs,
@@ -144,12 +167,11 @@ export class StageTrainer {
 
   /** Reads the meter back, validates at the end of an epoch, appends one line. */
   async #log(epochEnds: boolean): Promise<void> {
-    const { name, method, stepsPerEpoch, epochs, imagesPerStep, groupSettings } = this.#parts;
+    const { name, learner, stepsPerEpoch, imagesPerStep, groupSettings } = this.#parts;
     const step = this.#step;
     const { values, failure } = noGrad(() => scope(() => this.#meter.read()));
     this.#refuse(failure);
     const epoch = Math.floor((step - 1) / stepsPerEpoch);
-    const progress: Progress = { step: step - 1, epoch, stepsPerEpoch, epochs, totalSteps: this.totalSteps };
     const record: MetricsRecord = {
       stage: name,
       step,
@@ -158,7 +180,7 @@ export class StageTrainer {
       seconds: Math.round(this.seconds * 1000) / 1000,
       ...values,
       lr: groupSettings(step - 1)[0].lr,
-      ...method.schedules(progress),
+      ...learner.method.schedules(this.#progressAt(step - 1)),
     };
     if (epochEnds) await this.#parts.refreshClassifier();
     if (epochEnds && this.#parts.validate !== null) {
@@ -183,7 +205,8 @@ export class StageTrainer {
 
   /** Tells of a collapse. @throws TrainingError `COLLAPSED` where that ends the run */
   #watchCollapse(loss: number): void {
-    const { collapse, stopsAtCollapse, method } = this.#parts;
+    const { collapse, stopsAtCollapse } = this.#parts;
+    const { method } = this.#parts.learner;
     if (collapse === null || method.clusters === undefined) return;
     for (const sentence of collapse.observe({ step: this.#step, loss, ...method.clusters.take() })) {
       if (stopsAtCollapse) throw collapseFailure(this.#place, sentence);
@@ -195,7 +218,7 @@ export class StageTrainer {
   async validation(): Promise<Score> {
     this.#scores?.dispose();
     this.#scores = await this.#parts.validate!();
-    return scoreOf(this.#scores, this.#parts.validationLabels, this.#parts.method.temperature);
+    return scoreOf(this.#scores, this.#parts.validationLabels, this.#parts.learner.method.temperature);
   }
 
   /**
@@ -203,7 +226,8 @@ export class StageTrainer {
    * slightly longer or shorter (specification 12, Q6).
    */
   #normalizedTop1(): { val_top1_normalized?: number } {
-    const { method, validationLabels } = this.#parts;
+    const { validationLabels } = this.#parts;
+    const { method } = this.#parts.learner;
     return scope(() => {
       const lengths = method.prototypeLengths?.().to('float32').cpu();
       if (lengths === undefined) return {};
@@ -234,14 +258,14 @@ export class StageTrainer {
 
   /** Writes the state; optimizer and meter only where training continues from. @throws TrainingError when a value is no number */
   #write(path: string, selection: Parameters<StageParts['describe']>[1]): void {
-    const { method, optimizer } = this.#parts;
+    const { method, optimizer, scaler } = this.#parts.learner;
     scope(() => {
       const state = method.state();
       checkFinite(state, this.#place);
       const rest =
         selection === 'last'
-          ? { optimizer: optimizer.state(), meter: this.#meter.state() }
-          : { optimizer: new Map(), meter: new Map() };
+          ? { optimizer: optimizer.state(), scaler: scaler?.state() ?? new Map(), meter: this.#meter.state() }
+          : { optimizer: new Map(), scaler: new Map(), meter: new Map() };
       writeCheckpoint(path, { method: state, ...rest }, this.#parts.describe(this.#state(), selection));
     });
     this.#around.events.checkpoint?.(path);
@@ -272,6 +296,7 @@ export class StageTrainer {
   dispose(): void {
     this.#meter.dispose();
     this.#scores?.dispose();
-    this.#parts.optimizer.dispose();
+    this.#parts.learner.optimizer.dispose();
+    this.#parts.learner.scaler?.dispose();
   }
 }

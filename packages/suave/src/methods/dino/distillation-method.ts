@@ -9,10 +9,13 @@ import { plainPositions, splitViews, type UnlabeledBatch } from '../batch-parts.
 import { ClusterWatch } from '../cluster-watch.js';
 import { logProbabilities, swappedLoss } from '../losses.js';
 import type { Batch, Method, ParameterGroup, Progress, StepResult } from '../method.js';
-import { MomentumEncoder, type MomentumEncoderOptions } from '../momentum-encoder.js';
+import { MomentumEncoder, type MomentumEncoderOptions, momentumSchedule } from '../momentum-encoder.js';
 import { prefixed, scoreInEvalMode, unprefixed } from '../network-state.js';
 import { regularizedGroups } from './parameter-groups.js';
 import { TeacherTargets, teacherViews } from './teacher-targets.js';
+
+/** The name of τ_t among the schedules. */
+const temperatureSchedule = 'teacher_temperature';
 
 /** What a network says of the inputs of a step. */
 export interface DistillationOutput {
@@ -149,11 +152,11 @@ export abstract class DistillationMethod implements Method {
   }
 
   /** The teacher's targets [B, K] of the global views; moves the center. */
-  protected targets({ views }: UnlabeledBatch, { epoch, monitored }: Progress): Tensor[] {
+  protected targets({ views }: UnlabeledBatch, { epoch, monitored, scheduled }: Progress): Tensor[] {
     return noGrad(() =>
       scope(() => {
         const { logits } = this.#teacher.model.forward(teacherViews.map((view) => views[view]));
-        const targets = this.#targets.make(logits, epoch);
+        const targets = this.#targets.make(logits, epoch, scheduled?.[temperatureSchedule]);
         if (monitored !== false) this.clusters.add(targets);
         return targets;
       }),
@@ -168,10 +171,14 @@ export abstract class DistillationMethod implements Method {
     this.#teacher.update(progress);
   }
 
+  variant({ epoch }: Progress): string {
+    return epoch < this.#lastLayer.untilEpoch ? 'last layer frozen' : '';
+  }
+
   schedules(progress: Progress): Record<string, number> {
     return {
-      momentum_encoder: this.#teacher.momentum(progress),
-      teacher_temperature: this.#targets.temperature(progress.epoch),
+      [momentumSchedule]: this.#teacher.momentum(progress),
+      [temperatureSchedule]: this.#targets.temperature(progress.epoch),
     };
   }
 

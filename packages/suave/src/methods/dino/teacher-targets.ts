@@ -45,14 +45,16 @@ export class TeacherTargets {
   /**
    * `q = softmax((t − c) / τ_t)`; afterwards `c ← m c + (1−m)·mean of t over the rows of all ranks`, so that a step's
    * scores are centered by those of the steps before.
-   * @param scores  t, [2B, K], the teacher's scores of global view 0, then of view 1; half types are widened
-   * @returns       q_0 and q_1, [B, K], constants
+   * @param scores       t, [2B, K], the teacher's scores of global view 0, then of view 1; half types are widened
+   * @param scheduled    τ_t as a scalar on the device instead of that of the epoch
+   * @returns            q_0 and q_1, [B, K], constants
    */
-  make(scores: Tensor, epoch: number): Tensor[] {
+  make(scores: Tensor, epoch: number, scheduled?: Tensor): Tensor[] {
     return noGrad(() =>
       scope(() => {
         const wide = atLeastFloat32(scores.detach());
-        const targets = softmax(wide.sub(this.center).div(this.temperature(epoch)), 1);
+        const centered = wide.sub(this.center);
+        const targets = softmax(scheduled ? centered.div(scheduled) : centered.div(this.temperature(epoch)), 1);
         this.#moveCenter(wide);
         return chunk(targets, teacherViews.length);
       }),
