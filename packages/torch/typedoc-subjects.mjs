@@ -22,6 +22,7 @@ const subjects = [
   ['scope', 'Memory and threads'],
   ['threads', 'Memory and threads'],
   ['track', 'Memory and threads'],
+  ['trace', 'Operators'],
   ['errors', 'Errors'],
   ['runtime', 'Runtime'],
   ['native', 'Runtime'],

@@ -10,7 +10,7 @@ NAPI_MODULE_INIT() {
     delete state;
     return nullptr;
   }
-  for (const auto& group : {operatorExports(), tensorExports(), typedArrayExports(), autogradExports(), modeExports(), anomalyExports(), checkpointExports(),
+  for (const auto& group : {operatorExports(), traceExports(), tensorExports(), typedArrayExports(), autogradExports(), modeExports(), anomalyExports(), checkpointExports(),
                             scopeExports(), sharingExports(), runtimeExports(),
                             deviceExports(), glooExports(), syncBatchNormExports(), optimExports(), allocatorExports()}) {
     for (const Export& entry : group) {

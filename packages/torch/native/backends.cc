@@ -78,7 +78,10 @@ napi_value getFloat32MatmulPrecision(Call& call) {
 }
 
 napi_value setFloat32MatmulPrecision(Call& call) {
-  at::globalContext().setFloat32MatmulPrecision(call.string(0, "precision"));
+  const std::string precision = call.string(0, "precision");
+  // libtorch warns of other words, and ends the process over a long one
+  if (precision != "highest" && precision != "high" && precision != "medium") throw ArgumentError("precision: expected 'highest', 'high' or 'medium'");
+  at::globalContext().setFloat32MatmulPrecision(precision);
   return nullptr;
 }
 

@@ -192,6 +192,17 @@ napi_value fromScalar(const Call& call, const c10::Scalar& scalar) {
 
 }  // namespace
 
+Enumeration enumerationOf(const c10::Argument& argument) {
+  const c10::Type* type = argument.real_type().get();
+  if (type->kind() == c10::TypeKind::OptionalType) type = type->expectRef<c10::OptionalType>().getElementType().get();
+  switch (type->kind()) {
+    case c10::TypeKind::ScalarTypeType: return Enumeration::Dtype;
+    case c10::TypeKind::LayoutType: return Enumeration::Layout;
+    case c10::TypeKind::MemoryFormatType: return Enumeration::MemoryFormat;
+    default: return Enumeration::None;
+  }
+}
+
 napi_value fromIValue(const Call& call, const IValue& value) {
   if (value.isTensor()) return value.toTensor().defined() ? call.adopt(value.toTensor()) : call.fromNumber(0);
   if (value.isTensorList()) return call.fromHandles(value.toTensorVector());

@@ -12,6 +12,9 @@ c10::IValue toIValue(const Call& call, napi_value value, const ArgumentPlan& arg
 /** A result for JavaScript: tensors become handles of the current scope, lists arrays. */
 napi_value fromIValue(const Call& call, const c10::IValue& value);
 
+/** Which names an integer argument stands for; `None` for one that is a number. */
+Enumeration enumerationOf(const c10::Argument& argument);
+
 /** Describes one argument for an error message: tensors by dtype, shape and device. */
 std::string describe(const Environment& state, napi_env env, napi_value value, Kind kind);
 

@@ -18,6 +18,7 @@ namespace suave {
 
 struct Plan;
 class SharedMemory;
+class Trace;
 
 /** Objects that JavaScript names by ids, each of one kind: an id names nothing of another kind. */
 class ObjectTable {
@@ -68,6 +69,7 @@ struct Environment {
   ObjectTable objects;               // process groups, events, graphs
   std::shared_ptr<void> autograd;    // differentiation's part, see autograd.h; made when first needed
   std::shared_ptr<SharedMemory> sharedMemory;  // what typed arrays and tensors have in common; made at first use
+  std::shared_ptr<Trace> trace;      // of the calls, while `traceOperators` runs
   uint32_t nextId = 1;
   uint32_t calls = 0;                // of operators, counted to notice one that is made while another one's arguments are read
   bool capturing = false;            // a CUDA graph is being captured by this thread
@@ -201,6 +203,7 @@ struct Export {
 using Exports = std::vector<Export>;
 
 Exports operatorExports();
+Exports traceExports();
 Exports tensorExports();
 Exports typedArrayExports();
 Exports autogradExports();

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "convert.h"
+#include "trace.h"
 
 namespace suave {
 namespace {
@@ -41,17 +42,6 @@ Kind listKind(const c10::Type& element) {
     case Kind::Bool: return Kind::BoolList;
     case Kind::String: return Kind::StringList;
     default: return Kind::Unsupported;
-  }
-}
-
-Enumeration enumerationOf(const c10::Argument& argument) {
-  const c10::Type* type = argument.real_type().get();
-  if (type->kind() == TypeKind::OptionalType) type = type->expectRef<c10::OptionalType>().getElementType().get();
-  switch (type->kind()) {
-    case TypeKind::ScalarTypeType: return Enumeration::Dtype;
-    case TypeKind::LayoutType: return Enumeration::Layout;
-    case TypeKind::MemoryFormatType: return Enumeration::MemoryFormat;
-    default: return Enumeration::None;
   }
 }
 
@@ -154,7 +144,8 @@ void callOperator(const Plan& plan, std::vector<IValue>& stack) {
   }
 }
 
-/** Converts the arguments and runs the operator; its results are on `state->stack` afterwards. */
+/** Converts the arguments and runs the operator; its results are on `state->stack` afterwards. `Traced` writes it down as well. */
+template <bool Traced>
 void run(Call& call, const Plan& plan) {
   std::vector<IValue>& stack = call.state->stack;
   try {
@@ -182,7 +173,15 @@ void run(Call& call, const Plan& plan) {
     for (const ArgumentPlan& argument : plan.arguments)
       if (argument.required && argument.schemaIndex >= 0 && stack[argument.schemaIndex].isNone())
         throw ArgumentError(argument.name + ": is required");
-    callOperator(plan, stack);
+    if constexpr (Traced) {
+      const std::shared_ptr<Trace> trace = call.state->trace;
+      if (trace == nullptr) throw ArgumentError("no calls are being traced");
+      const int64_t number = trace->beginOperator(call, plan, stack);
+      callOperator(plan, stack);
+      for (const IValue& result : stack) trace->made(number, result);
+    } else {
+      callOperator(plan, stack);
+    }
   } catch (const PendingException&) {
     stack.clear();
     throw;
@@ -243,9 +242,10 @@ napi_value resolve(Call& call) {
 }
 
 /** `invoke(id, …arguments)` → handle, value, or an array for several results. */
+template <bool Traced>
 napi_value invoke(Call& call) {
   const Plan& plan = planOf(call);
-  run(call, plan);
+  run<Traced>(call, plan);
   std::vector<IValue>& stack = call.state->stack;
   if (stack.size() == 1) {
     napi_value result;
@@ -269,8 +269,9 @@ napi_value invoke(Call& call) {
 }
 
 /** As `invoke`, dropping the results: in-place operators. */
+template <bool Traced>
 napi_value invokeVoid(Call& call) {
-  run(call, planOf(call));
+  run<Traced>(call, planOf(call));
   call.state->stack.clear();
   return nullptr;
 }
@@ -324,8 +325,10 @@ napi_value setHandleRing(Call& call) {
 Exports operatorExports() {
   return {{"setHandleRing", guarded<setHandleRing>},
           {"resolve", guarded<resolve>},
-          {"invoke", guarded<invoke>},
-          {"invokeVoid", guarded<invokeVoid>},
+          {"invoke", guarded<invoke<false>>},
+          {"invokeVoid", guarded<invokeVoid<false>>},
+          {"invokeTraced", guarded<invoke<true>>},
+          {"invokeVoidTraced", guarded<invokeVoid<true>>},
           {"schemas", guarded<schemas>},
           {"returnKinds", guarded<returnKinds>}};
 }

@@ -65,5 +65,15 @@ export { keep, liveTensors, liveTensorsByDevice, peakLiveTensors, releaseFreeMem
 export * from './serialization/index.js';
 export { Tensor } from './tensor.js';
 export { disposeShared, fromShared, type SharedTensor, sharedTensors, shareTensor } from './threads.js';
+export {
+  type CallCount,
+  countCalls,
+  diffTraces,
+  type OperatorTrace,
+  type TracedCall,
+  type TracedTensor,
+  type TracedValue,
+  traceOperators,
+} from './trace.js';
 export { type TensorTracker, type TrackedPlace, trackTensors } from './track.js';
 export { fromBytes, fromTypedArray, type TensorOptions, type TypedArrayOptions } from './typed-arrays.js';

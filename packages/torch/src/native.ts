@@ -13,6 +13,7 @@ import type { RuntimeFunctions } from './addon/runtime.js';
 import type { ScopeFunctions } from './addon/scopes.js';
 import type { SharingFunctions } from './addon/sharing.js';
 import type { TensorFunctions } from './addon/tensors.js';
+import type { TraceFunctions } from './addon/trace.js';
 import { torchError } from './errors.js';
 import { ring } from './handle-list.js';
 
@@ -21,6 +22,7 @@ export type Handle = number;
 
 /** The functions of the addon. */
 export type Native = OperatorFunctions &
+  TraceFunctions &
   TensorFunctions &
   AutogradFunctions &
   ScopeFunctions &

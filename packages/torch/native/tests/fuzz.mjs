@@ -122,7 +122,7 @@ const trace = process.env.FUZZ_TRACE === '1';
 for (let round = 0; round < Number(roundsText); round++) {
   for (const name of names) {
     const values = Array.from({ length: Math.floor(random() * 8) }, value);
-    if (name === 'invoke' || name === 'invokeVoid') values.unshift(pick([add, cat, conv, index, uniform, value()]));
+    if (name.startsWith('invoke')) values.unshift(pick([add, cat, conv, index, uniform, value()]));
     if (name === 'release' && values[0] === live) continue;
     if (trace) writeSync(2, `${name}(${values.map(show).join(', ')})\n`);
     calls++;
