@@ -4,13 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { applyViews } from './apply.js';
 import { drawViews } from './draw.js';
 import { evalTransform } from './eval-transform.js';
-import { gatherCrops } from './native-operators.js';
 import { imagenetNormalization } from './normalization.js';
 import * as pipelines from './pipelines.js';
-import { imageRows, type PixelSource } from './pixel-source.js';
+import type { PixelSource } from './pixel-source.js';
 import { Draws } from './random.js';
-import { boxOf } from './tensor-colors.js';
-import { gatherOnDevice } from './tensor-path.js';
+import { boxOf } from './blur-box.js';
 import { encodeViews, type OperationKind, type ViewDescription, type ViewOperation } from './view-parameters.js';
 
 const format = { interpolation: 'bilinear', ...imagenetNormalization } as const;
@@ -258,22 +256,6 @@ describe('the two paths', () => {
         expect(native.shape).toEqual([6, 3, spec.size, spec.size]);
         expect((native.sub(tensors).abs().mean() as Tensor).item()).toBeLessThan(0.5 / 255 / 0.228);
       }
-    });
-  });
-
-  it('gather the same crops from the host and by positions on the device', () => {
-    scope(() => {
-      const source = noiseImages([
-        [5, 7],
-        [6, 4],
-        [9, 9],
-      ]);
-      const boxes = Float64Array.from([0, 0, 5, 7, 2, 1, 4, 3, 3, 3, 6, 2]);
-      const boxes_N4 = fromTypedArray(boxes, [3, 4]);
-      const images = imageRows(source, [0, 1, 2]);
-      const native = gatherCrops(source.pixels, images, boxes_N4);
-      expect(native.shape).toEqual([3, 6, 3, 7]);
-      expect(gatherOnDevice(source.pixels, images, boxes_N4, boxes).to('uint8').toArray()).toEqual(native.toArray());
     });
   });
 });

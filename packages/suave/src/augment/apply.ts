@@ -1,11 +1,12 @@
 /** @file Applies drawn parameters to images: a whole batch of views at once. */
-import { scope, type Tensor } from '@suave/torch';
+import { fromTypedArray, scope, type Tensor } from '@suave/torch';
 import { SuaveError } from '../errors.js';
-import { augmentViews } from './native-operators.js';
+import { augmentViews, gatherCrops } from './native-operators.js';
 import type { PerChannel } from './normalization.js';
 import { type ApplyOptions, imageRows, type PixelSource, parameterRows } from './pixel-source.js';
-import { applyWithTensors } from './tensor-path.js';
 import type { ViewParameters } from './view-parameters.js';
+import { planOfParameters } from './view-plan.js';
+import { ViewProgram } from './view-program.js';
 import type { Interpolation } from './view-spec.js';
 
 /** What applying needs of a kind of view; a `ViewSpec` or an `EvalSpec` has it. */
@@ -43,7 +44,7 @@ export function applyViews(
   }
   const native = path === 'native' || (path === 'auto' && device === 'cpu');
   return scope(() => {
-    if (!native) return applyWithTensors(source, indices, parameters, format, { device, dtype });
+    if (!native) return applyOnce(source, indices, parameters, format, { device, dtype });
     const views = augmentViews(
       source.pixels,
       imageRows(source, indices),
@@ -57,4 +58,30 @@ export function applyViews(
     );
     return device === 'cpu' ? views : views.to({ device });
   });
+}
+
+/** By a program made for this batch alone. */
+function applyOnce(
+  source: PixelSource,
+  indices: ArrayLike<number>,
+  parameters: ViewParameters,
+  format: ViewFormat,
+  { device, dtype }: Required<Pick<ApplyOptions, 'device' | 'dtype'>>,
+): Tensor {
+  const { pixels } = source;
+  const onHost = pixels.device === 'cpu';
+  const place = onHost ? device : pixels.device;
+  const program = new ViewProgram(planOfParameters(parameters, format.interpolation), format, { device: place, dtype });
+  try {
+    const shape = [parameters.count, program.columns];
+    const table = fromTypedArray(program.encode(source, indices, parameters), shape, { device: place });
+    if (place === pixels.device) return program.apply(pixels, table).to({ device });
+    const images = imageRows(source, indices);
+    const boxes = parameterRows(parameters).narrow(1, 0, 4);
+    return program.applyToCrops(table, (start, count) =>
+      gatherCrops(pixels, images.narrow(0, start, count), boxes.narrow(0, start, count).contiguous()),
+    );
+  } finally {
+    program.dispose();
+  }
 }

@@ -64,6 +64,11 @@ export function drawResizedCrop(
       return { top, left: draws.uniformInt(0, width - w + 1), height: h, width: w };
     }
   }
+  return centralCrop(height, width, ratio);
+}
+
+/** The largest central part of an image with an allowed width / height. */
+export function centralCrop(height: number, width: number, ratio: readonly [number, number]): CropBox {
   let h = height;
   let w = width;
   if (width / height < ratio[0]) h = Math.min(height, Math.max(1, roundHalfEven(width / ratio[0])));

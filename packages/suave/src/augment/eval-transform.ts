@@ -1,9 +1,9 @@
 /** @file Prepares images for evaluation: resize the shorter side, cut the center, normalize. */
 import type { Tensor } from '@suave/torch';
 import { applyViews } from './apply.js';
-import { type ImageSizes, resizedSize } from './draw.js';
+import type { ImageSizes } from './draw.js';
+import { evalWindow } from './eval-window.js';
 import type { ApplyOptions, PixelSource } from './pixel-source.js';
-import { centerStart } from './rounding.js';
 import { encodeViews, type ViewParameters } from './view-parameters.js';
 import type { EvalSpec } from './view-spec.js';
 
@@ -20,12 +20,7 @@ export function evalParameters(
   const views = Array.from(indices, (index) => {
     const height = images.heights[index];
     const width = images.widths[index];
-    const resized = spec.resize === null ? { height, width } : resizedSize(height, width, spec.resize);
-    return {
-      crop: { top: 0, left: 0, height, width },
-      resized,
-      window: { top: centerStart(resized.height, spec.crop), left: centerStart(resized.width, spec.crop) },
-    };
+    return { crop: { top: 0, left: 0, height, width }, ...evalWindow(height, width, spec) };
   });
   return encodeViews(views, { height: spec.crop, width: spec.crop });
 }

@@ -47,6 +47,8 @@ export {
   type ViewOperation,
   type ViewParameters,
 } from './view-parameters.js';
+export { type ColorStep, planOfEvaluation, planOfParameters, planOfSpecs, type ViewPlan } from './view-plan.js';
+export { ViewProgram, type ViewProgramOptions } from './view-program.js';
 export type {
   BlurSpec,
   EvalSpec,

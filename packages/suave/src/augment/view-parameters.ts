@@ -43,6 +43,9 @@ export const operationNumbers = {
 /** A color operation. */
 export type OperationKind = keyof typeof operationNumbers;
 
+/** The color operations by number − 1. */
+export const operationKinds = Object.keys(operationNumbers) as readonly OperationKind[];
+
 /**
  * One drawn color operation. `value`: the factor of brightness, contrast and saturation; the shift of hue in turns;
  * sigma of blur in pixels; the threshold of solarize; unused by gray and equalize.
@@ -128,11 +131,10 @@ export function encodeViews(
 
 /** Descriptions of drawn parameters: the way to look at them. */
 export function describeViews(parameters: ViewParameters): Required<ViewDescription>[] {
-  const kinds = Object.keys(operationNumbers) as OperationKind[];
   return Array.from({ length: parameters.count }, (_, index) => {
     const row = parameters.rows.subarray(index * numViewColumns, (index + 1) * numViewColumns);
     const operations = Array.from({ length: row[viewColumns.numOperations] }, (_, position) => ({
-      kind: kinds[row[viewColumns.operations + 2 * position] - 1],
+      kind: operationKinds[row[viewColumns.operations + 2 * position] - 1],
       value: row[viewColumns.operations + 2 * position + 1],
     }));
     return {
