@@ -1,7 +1,6 @@
 /**
- * @file Group 07: crops, colors, evaluation, whole chains and the statistics of our own draws. The native operator
- * must be exact; the tensor operations may be off by one gray level per operation, and by less than half of one on
- * average over a chain.
+ * @file Group 07: crops, colors, evaluation, whole chains and the statistics of our own draws. The native operator and the tensor
+ * operations must both be exact.
  */
 import { scope } from '@suave/torch';
 import { expect } from 'vitest';
@@ -18,18 +17,6 @@ import {
   viewOfOperations,
   wholeImage,
 } from './transform-cases.js';
-
-/** Compares bytes [H, W, 3]: exactly, or within `perOperation` gray levels and half a level on average. */
-function checkBytes(golden: GoldenCase, name: string, got: Uint8Array, perOperation: number | 'exact'): void {
-  if (perOperation === 'exact') {
-    golden.check(name, got, 'exact');
-    return;
-  }
-  golden.check(name, got, { atol: perOperation });
-  const expected = golden.tensor(name).data as Uint8Array;
-  const total = expected.reduce((sum, value, i) => sum + Math.abs(value - got[i]), 0);
-  expect(total / expected.length, `${golden.id}/${name}: mean difference in gray levels`).toBeLessThan(0.5);
-}
 
 const bothPaths = (check: (path: 'native' | 'tensor') => void) => ({
   native: () => scope(() => check('native')),
@@ -58,15 +45,14 @@ function checkCrops(golden: GoldenCase, path: 'native' | 'tensor'): void {
       size: { height: size, width: size },
       interpolation: interpolation as 'bilinear' | 'bicubic',
     };
-    checkBytes(golden, name, bytesOf(image, view, path), path === 'native' ? 'exact' : 1);
+    golden.check(name, bytesOf(image, view, path), 'exact');
   }
 }
 
 function checkSingleOperations(golden: GoldenCase, path: 'native' | 'tensor'): void {
   const image = sourceImage(golden.number('image'));
   for (const name of golden.names('expected')) {
-    const got = bytesOf(image, wholeImage(image, singleOperation(golden, name)), path);
-    checkBytes(golden, name, got, path === 'native' ? 'exact' : 1);
+    golden.check(name, bytesOf(image, wholeImage(image, singleOperation(golden, name)), path), 'exact');
   }
 }
 
@@ -74,15 +60,10 @@ function checkChain(golden: GoldenCase, path: 'native' | 'tensor'): void {
   const image = sourceImage(golden.number('image'));
   const recorded = golden.params.operations as RecordedOperation[];
   const view = viewOfOperations(image, recorded);
-  const numOperations = recorded.length - 2; // without to_tensor and normalize
-  const tolerance = path === 'native' ? 'exact' : numOperations;
-  checkBytes(golden, 'uint8_before_to_tensor', bytesOf(image, view, path), tolerance);
+  golden.check('uint8_before_to_tensor', bytesOf(image, view, path), 'exact');
   if (!golden.names('expected').includes('out')) return;
-  const grayLevel = 1 / (255 * Math.min(...(view.std ?? imagenetNormalization.std)));
   for (const dtype of ['float32', 'float64'] as const) {
-    const got = viewOf(image, view, { path, dtype }).data() as Numbers;
-    if (path === 'native') golden.check('out', got);
-    else golden.check('out', got, { atol: numOperations * grayLevel + 1e-5 });
+    golden.check('out', viewOf(image, view, { path, dtype }).data() as Numbers);
   }
 }
 
@@ -98,10 +79,9 @@ function checkEvaluation(golden: GoldenCase, path: 'native' | 'tensor'): void {
       .data() as Uint8Array;
   const resize = (golden.params.resize as number | undefined) ?? 256;
   const crop = (golden.params.crop as number | undefined) ?? 224;
-  const tolerance = path === 'native' ? 'exact' : 1;
-  checkBytes(golden, 'out', evaluate(resize, crop), tolerance);
+  golden.check('out', evaluate(resize, crop), 'exact');
   if (!golden.names('expected').includes('center_crop_larger')) return;
-  checkBytes(golden, 'center_crop_larger', evaluate(null, golden.number('crop_larger')), tolerance);
+  golden.check('center_crop_larger', evaluate(null, golden.number('crop_larger')), 'exact');
 }
 
 goldenGroup('07', [

@@ -11,6 +11,15 @@ export {
 } from './draw.js';
 export { evalParameters, evalTransform } from './eval-transform.js';
 export {
+  encodeMix,
+  type MixedViewsOnDevice,
+  mixLabeledOnDevice,
+  mixOnDevice,
+  mixTargetsOnDevice,
+  mixViewsOnDevice,
+  numMixNumbers,
+} from './mix-on-device.js';
+export {
   applyMix,
   collateRepeats,
   cutmixBox,

@@ -86,12 +86,7 @@ export function drawMix(draws: Draws, spec: MixSpec, height: number, width: numb
  * @throws SuaveError BATCH when the shapes differ
  */
 export function applyMix(first: Tensor, second: Tensor, mix: Mix): Tensor {
-  if (first.shape.join() !== second.shape.join()) {
-    throw new SuaveError(
-      'BATCH',
-      `applyMix: expected two batches of one shape, got [${first.shape}] and [${second.shape}]. Mix views of one size.`,
-    );
-  }
+  requireOneShape(first, second);
   return scope(() => {
     if (mix.lambda === 1) return first.clone();
     const { box } = mix;
@@ -102,6 +97,16 @@ export function applyMix(first: Tensor, second: Tensor, mix: Mix): Tensor {
     part(mixed).copy_(part(second).flip([0]));
     return mixed;
   });
+}
+
+/** @throws SuaveError BATCH when two batches that are to be mixed differ in shape */
+export function requireOneShape(first: Tensor, second: Tensor): void {
+  if (first.shape.join() !== second.shape.join()) {
+    throw new SuaveError(
+      'BATCH',
+      `applyMix: expected two batches of one shape, got [${first.shape}] and [${second.shape}]. Mix views of one size.`,
+    );
+  }
 }
 
 /** How class labels become targets. */
@@ -219,23 +224,38 @@ export function mixViews(
   pairs: MixedPairs,
   positions: 'true' | 'official' = 'true',
 ): MixedViews {
+  const inserted = insertMixed(views, mixes.length, pairs, positions, (pair, first, second) =>
+    applyMix(first, second, mixes[pair]),
+  );
+  return { ...inserted, lambdas: mixes.map((mix) => mix.lambda) };
+}
+
+/** Mixes the pairs by `mixPair` and inserts each result after its pair: see `mixViews`. */
+export function insertMixed(
+  views: readonly Tensor[],
+  numMixes: number,
+  pairs: MixedPairs,
+  positions: 'true' | 'official',
+  mixPair: (pair: number, first: Tensor, second: Tensor) => Tensor,
+): Pick<MixedViews, 'views' | 'positions'> {
   const numPairs = numMixedPairs(views.length, pairs);
-  if (mixes.length !== numPairs || views.length < 2) {
+  if (numMixes !== numPairs || views.length < 2) {
     throw new SuaveError(
       'BATCH',
-      `mixViews: expected two views or more and ${numPairs} mixes, got ${views.length} views and ${mixes.length} mixes. Draw one mix per pair.`,
+      `mixViews: expected two views or more and ${numPairs} mixes, got ${views.length} views and ${numMixes} mixes. Draw one mix per pair.`,
     );
   }
   const result: Tensor[] = [];
-  for (const [pair, mix] of mixes.entries()) {
+  for (let pair = 0; pair < numPairs; pair++) {
     const [first, second] = [views[2 * pair], views[2 * pair + 1]];
-    result.push(first, second, applyMix(first, second, mix));
+    result.push(first, second, mixPair(pair, first, second));
   }
   result.push(...views.slice(2 * numPairs));
   return {
     views: result,
-    positions: mixes.map((_, pair) => (positions === 'true' ? 3 * pair + 2 : 2 * (numPairs - pair))),
-    lambdas: mixes.map((mix) => mix.lambda),
+    positions: Array.from({ length: numPairs }, (_, pair) =>
+      positions === 'true' ? 3 * pair + 2 : 2 * (numPairs - pair),
+    ),
   };
 }
 

@@ -18,7 +18,12 @@ class BlurAxis {
     this.size = size;
     const places = arange(size, { dtype: 'int64', device });
     const at = (offset: number) =>
-      places.add(offset).clamp_({ min: 0, max: size - 1 }).unsqueeze(1).eq(places).to('float32');
+      places
+        .add(offset)
+        .clamp_({ min: 0, max: size - 1 })
+        .unsqueeze(1)
+        .eq(places)
+        .to('float32');
     this.meetings = Array.from({ length: radius + 2 }, (_, distance) =>
       distance === 0 ? at(0) : at(distance).add_(at(-distance)),
     );

@@ -84,8 +84,15 @@ export class HueProgram {
       where(isGreen, blue.sub(red).add_(differences + 255), red.sub(green).add_(2 * differences + 255)),
     );
     const lookUp = (table: Tensor, index: Tensor) => table.indexSelect(0, index.to('int64').reshape([-1]));
-    const hue = lookUp(this.#hues, range.add(code, { alpha: levels })).reshape([count, height, width]).add_(shifts);
-    const saturation = lookUp(this.#saturations, range.add(value, { alpha: levels })).reshape([count, height, 1, width]);
+    const hue = lookUp(this.#hues, range.add(code, { alpha: levels }))
+      .reshape([count, height, width])
+      .add_(shifts);
+    const saturation = lookUp(this.#saturations, range.add(value, { alpha: levels })).reshape([
+      count,
+      height,
+      1,
+      width,
+    ]);
     const lines = count * height;
     const loss = this.#losses
       .expand([lines, 3, 2 * levels])

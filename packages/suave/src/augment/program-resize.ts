@@ -93,11 +93,7 @@ export class ResizeProgram {
     const { interpolation, height, width } = this.#plan;
     const pair = (position: number) => geometry.narrow(1, 2 * position, 2).unsqueeze(2);
     const center_N2L = this.#centers(pair);
-    const first_N2L = center_N2L
-      .sub(pair(geometryPairs.reach))
-      .floor_()
-      .clampMin_(0)
-      .minimum(this.#lastFirst);
+    const first_N2L = center_N2L.sub(pair(geometryPairs.reach)).floor_().clampMin_(0).minimum(this.#lastFirst);
     const taps_N2LT = first_N2L.unsqueeze(3).add(this.#offsets);
     const distance = taps_N2LT
       .sub(center_N2L.unsqueeze(3))

@@ -5,9 +5,15 @@
 import { SuaveError } from '../errors.js';
 import { boxOf } from './blur-box.js';
 import { centralCrop, type ImageSizes, resizedSize } from './draw.js';
-import { numViewColumns, type OperationKind, operationKinds, type ViewParameters, viewColumns } from './view-parameters.js';
-import { defaultRatio, type EvalSpec, type Interpolation, simpleCropPadding, type ViewSpec } from './view-spec.js';
 import { evalWindow } from './eval-window.js';
+import {
+  numViewColumns,
+  type OperationKind,
+  operationKinds,
+  type ViewParameters,
+  viewColumns,
+} from './view-parameters.js';
+import { defaultRatio, type EvalSpec, type Interpolation, simpleCropPadding, type ViewSpec } from './view-spec.js';
 
 /** One step of the colors; a view that did not draw it passes unchanged. */
 export type ColorStep =
@@ -112,11 +118,24 @@ function stepsOfSpecs(specs: readonly ViewSpec[]): ColorStep[] {
     ...when(three >= 0, { kind: 'gray' }, { kind: 'solarize' }, { kind: 'blur', radius: three }),
     ...blends,
     // Hue may come before, between or after the others, and costs as much as two of them.
-    ...when(has(({ jitter }) => jitter !== null && jitter.prob > 0 && jitter.hue > 0), { kind: 'hue' }, ...blends),
-    ...when(has(({ grayProb }) => grayProb > 0), { kind: 'gray' }),
+    ...when(
+      has(({ jitter }) => jitter !== null && jitter.prob > 0 && jitter.hue > 0),
+      { kind: 'hue' },
+      ...blends,
+    ),
+    ...when(
+      has(({ grayProb }) => grayProb > 0),
+      { kind: 'gray' },
+    ),
     ...when(blur >= 0, { kind: 'blur', radius: blur }),
-    ...when(has(({ solarize }) => (solarize?.prob ?? 0) > 0), { kind: 'solarize' }),
-    ...when(has(({ equalizeProb = 0 }) => equalizeProb > 0), { kind: 'equalize' }),
+    ...when(
+      has(({ solarize }) => (solarize?.prob ?? 0) > 0),
+      { kind: 'solarize' },
+    ),
+    ...when(
+      has(({ equalizeProb = 0 }) => equalizeProb > 0),
+      { kind: 'equalize' },
+    ),
   ];
 }
 
@@ -139,7 +158,14 @@ export function planOfSpecs(specs: readonly ViewSpec[], images: ImageSizes): Vie
   const bounds = new Bounds();
   for (const spec of specs) boundsOfSpec(bounds, spec, images);
   const { size, interpolation } = first;
-  return { height: size, width: size, border: borderOf(first), interpolation, ...geometryOf(bounds), steps: stepsOfSpecs(specs) };
+  return {
+    height: size,
+    width: size,
+    border: borderOf(first),
+    interpolation,
+    ...geometryOf(bounds),
+    steps: stepsOfSpecs(specs),
+  };
 }
 
 /** The plan of evaluation. @param images  sizes of all images that are evaluated */
@@ -171,7 +197,9 @@ export function planOfParameters(parameters: ViewParameters, interpolation: Inte
   const bounds = new Bounds();
   const slots: Map<ColorStep['kind'], ColorStep>[] = [];
   for (let start = 0; start < count * numViewColumns; start += numViewColumns) {
-    const [cropHeight, cropWidth, resizedHeight, resizedWidth, top, left] = rows.subarray(start + viewColumns.cropHeight);
+    const [cropHeight, cropWidth, resizedHeight, resizedWidth, top, left] = rows.subarray(
+      start + viewColumns.cropHeight,
+    );
     bounds.add(cropHeight, cropWidth, resizedHeight, resizedWidth);
     if (top < 0 || left < 0 || top + height > resizedHeight || left + width > resizedWidth) bounds.overhangs = true;
     for (let slot = 0; slot < rows[start + viewColumns.numOperations]; slot++) {

@@ -17,9 +17,6 @@ import { planOfEvaluation, planOfSpecs, type ViewPlan } from './view-plan.js';
 import type { EvalSpec, ViewSpec } from './view-spec.js';
 import { ViewTable } from './view-table.js';
 
-/** Pixels that are worked on at once, of the views or of their crops: bounds the intermediate tensors to some 8 of 50 MB each. */
-const pixelsPerChunk = 1 << 22;
-
 /** How a program gives its views. */
 export interface ViewProgramOptions {
   readonly device: string;
@@ -27,6 +24,8 @@ export interface ViewProgramOptions {
   readonly dtype?: 'float32' | 'float64' | 'float16' | 'bfloat16' | 'uint8';
   /** How the result lies in memory: `contiguous` (NCHW) unless said; its shape is [N, 3, H, W] either way. */
   readonly memoryFormat?: 'contiguous' | 'channelsLast';
+  /** Pixels that are worked on at once, of the views or of their crops; 2^22 unless said, some 8 intermediate tensors of 50 MB. */
+  readonly pixelsPerChunk?: number;
 }
 
 /**
@@ -56,7 +55,7 @@ export class ViewProgram {
   constructor(
     plan: ViewPlan,
     format: { readonly mean: PerChannel; readonly std: PerChannel },
-    { device, dtype = 'float32', memoryFormat = 'contiguous' }: ViewProgramOptions,
+    { device, dtype = 'float32', memoryFormat = 'contiguous', pixelsPerChunk = 2 ** 22 }: ViewProgramOptions,
   ) {
     this.height = plan.height;
     this.width = plan.width;

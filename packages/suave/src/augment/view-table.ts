@@ -6,7 +6,13 @@ import type { Tensor } from '@suave/torch';
 import { SuaveError } from '../errors.js';
 import { boxOf } from './blur-box.js';
 import type { PixelSource } from './pixel-source.js';
-import { numViewColumns, type OperationKind, operationKinds, type ViewParameters, viewColumns } from './view-parameters.js';
+import {
+  numViewColumns,
+  type OperationKind,
+  operationKinds,
+  type ViewParameters,
+  viewColumns,
+} from './view-parameters.js';
 import type { ColorStep, ViewPlan } from './view-plan.js';
 
 /** Pairs of numbers (vertical, horizontal) in the section `geometry`. */
