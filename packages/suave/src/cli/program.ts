@@ -10,6 +10,7 @@ import { addExportCommand } from './export.js';
 import { addFinetuneCommand } from './finetune.js';
 import { addImportCommand } from './import.js';
 import { addPredictCommand } from './predict.js';
+import { addPrepareCommand } from './prepare.js';
 import { addRecipesCommand } from './recipes.js';
 import { addReportCommand } from './report.js';
 import { addReproduceCommand } from './reproduce.js';
@@ -24,6 +25,7 @@ const examples = `Examples:
   suave evaluate runs/first                       accuracy on the images that were set aside
   suave predict runs/first new-photos --csv       class and probability of every image
   suave export runs/first --format onnx --out model   for browsers, Node and Python
+  suave prepare photos --out photos.suave         one file of all images, to train on another machine
   suave import swav.pth.tar --out swav.safetensors    a published backbone, to start from with --init
   suave doctor                                    what is found on this machine and what is missing
 `;
@@ -48,6 +50,7 @@ export function createProgram(): Command {
   addSearchCommand(program);
   addImportCommand(program);
   addDownloadCommand(program);
+  addPrepareCommand(program);
   addRecipesCommand(program);
   addReportCommand(program);
   addReproduceCommand(program);

@@ -90,6 +90,7 @@ const examples = `Examples:
   suave train photos --out runs/first                              class folders: the folder names are the labels
   suave train photos --labels labels.csv --out runs/second         20,000 photos and a CSV of path,label
   suave train photos --labels-per-class 10 --baseline --out runs/c compare with supervised training on 10 labels per class
+  suave train photos.suave --out runs/first                        what suave prepare made of photos, on any machine
   suave train photos --out runs/first --resume                     continue after an interruption
   suave train photos --out runs/d --epochs 50 --set optimizer.lr=1.4 --set stages.suave.queue.size=0
 `;
@@ -135,7 +136,7 @@ export function addTrainCommand(program: Command): void {
     )
     .argument(
       '<DATA>',
-      'folder: train/<class>/* and val/<class>/*, or class folders, or images at any depth with --labels, or the files of CIFAR-10 or CIFAR-100',
+      'folder: train/<class>/* and val/<class>/*, or class folders, or images at any depth with --labels, or the files of CIFAR-10 or CIFAR-100; or a file of suave prepare',
     )
     .option('--recipe <NAME|FILE>', `recipe by name or YAML file (default: ${defaultRecipe}); see suave recipes`)
     .option(

@@ -1,17 +1,9 @@
 /**
- * @file The packed file of decoded images, and how it is recognised as whole.
- *
- *     0   8  magic "SUAVEIMG"
- *     8   4  format version     12  4  number of entries
- *     16  8  start of the index 24  8  bytes of the index
- *     32 32  SHA-256 of bytes 0 to 32 and of the index
- *     64     pixels: uint8 [height, width, 3] of every image, in natural order of the paths
- *            index: columns of all entries, the text of the paths, and JSON {key, reasons}
- *
- * Little-endian throughout. The header is written last, so that an unfinished file has none.
+ * @file The packed file of decoded images, and how it is recognised as whole: a framed file whose entries are the pixels, uint8
+ * [height, width, 3] of every image, in natural order of the paths. Its index has the JSON {key, reasons}.
  */
-import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
+import { encodeHeader, encodeIndex, type FrameKind, type OpenedFrame, readFrame } from './framed-file.js';
 
 /** One image of the cache: which file it came from and where its pixels lie. */
 export interface CacheEntry {
@@ -37,88 +29,38 @@ export interface OpenCacheFile {
   readonly entries: ReadonlyMap<string, CacheEntry>;
 }
 
-export const headerBytes = 64;
-const magic = 'SUAVEIMG';
-const formatVersion = 1;
-/** Bytes of an entry in the columns: offset, size, mtime as float64; height, width, path length as int32. */
-const columnBytes = 3 * 8 + 3 * 4;
+/** Columns: offset, size, mtime; height, width. */
+const cacheKind: FrameKind = { magic: 'SUAVEIMG', version: 1, numFloat64: 3, numInt32: 2 };
 
-/** Serializes the index: float64 columns first, so that everything stays aligned. */
-export function encodeIndex(entries: readonly CacheEntry[], key: string): Buffer {
-  const count = entries.length;
-  const paths = entries.map((entry) => Buffer.from(entry.path));
-  const pathBytes = paths.reduce((sum, path) => sum + path.length, 0);
-  const reasons = Object.fromEntries(entries.flatMap((entry, i) => (entry.reason === null ? [] : [[i, entry.reason]])));
-  const json = Buffer.from(JSON.stringify({ key, reasons }));
-  const index = Buffer.alloc(count * columnBytes + pathBytes + json.length);
-  let textStart = count * columnBytes;
-  entries.forEach((entry, i) => {
-    index.writeDoubleLE(entry.offset, i * 8);
-    index.writeDoubleLE(entry.size, (count + i) * 8);
-    index.writeDoubleLE(entry.mtimeMs, (2 * count + i) * 8);
-    index.writeInt32LE(entry.height, count * 24 + i * 4);
-    index.writeInt32LE(entry.width, count * 28 + i * 4);
-    index.writeInt32LE(paths[i].length, count * 32 + i * 4);
-    paths[i].copy(index, textStart);
-    textStart += paths[i].length;
+/** Reasons by number of entry, of those that have one. */
+export function reasonsOf(entries: readonly { readonly reason: string | null }[]): Record<number, string> {
+  return Object.fromEntries(entries.flatMap(({ reason }, i) => (reason === null ? [] : [[i, reason]])));
+}
+
+/** Index and header that make a file with these entries, and nothing after them, complete. */
+export function encodeCache(
+  entries: readonly CacheEntry[],
+  key: string,
+  indexStart: number,
+): { index: Buffer; header: Buffer } {
+  const index = encodeIndex({
+    float64: [entries.map((e) => e.offset), entries.map((e) => e.size), entries.map((e) => e.mtimeMs)],
+    int32: [entries.map((e) => e.height), entries.map((e) => e.width)],
+    names: entries.map((e) => e.path),
+    json: { key, reasons: reasonsOf(entries) },
   });
-  json.copy(index, textStart);
-  return index;
+  return { index, header: encodeHeader(cacheKind, entries.length, indexStart, index).header };
 }
 
-function decodeIndex(index: Buffer, count: number): { entries: Map<string, CacheEntry>; key: string } {
-  let textStart = count * columnBytes;
-  const ends: number[] = [];
-  for (let i = 0; i < count; i++) {
-    textStart += index.readInt32LE(count * 32 + i * 4);
-    ends.push(textStart);
-  }
-  const { key, reasons } = JSON.parse(index.toString('utf8', textStart)) as {
-    key: string;
-    reasons: Record<number, string>;
-  };
-  const entries = new Map<string, CacheEntry>();
-  for (let i = 0; i < count; i++) {
-    const path = index.toString('utf8', i === 0 ? count * columnBytes : ends[i - 1], ends[i]);
-    entries.set(path, {
-      path,
-      offset: index.readDoubleLE(i * 8),
-      size: index.readDoubleLE((count + i) * 8),
-      mtimeMs: index.readDoubleLE((2 * count + i) * 8),
-      height: index.readInt32LE(count * 24 + i * 4),
-      width: index.readInt32LE(count * 28 + i * 4),
-      reason: reasons[i] ?? null,
-    });
-  }
-  return { entries, key };
-}
-
-function checksum(headerStart: Buffer, index: Buffer): Buffer {
-  return createHash('sha256').update(headerStart).update(index).digest();
-}
-
-/** The header that makes a file with this index complete. */
-export function encodeHeader(count: number, indexStart: number, index: Buffer): Buffer {
-  const header = Buffer.alloc(headerBytes);
-  header.write(magic, 0, 'latin1');
-  header.writeUInt32LE(formatVersion, 8);
-  header.writeUInt32LE(count, 12);
-  header.writeBigUInt64LE(BigInt(indexStart), 16);
-  header.writeBigUInt64LE(BigInt(index.length), 24);
-  checksum(header.subarray(0, 32), index).copy(header, 32);
-  return header;
-}
-
-/** Reads exactly `length` bytes; null when there are fewer. */
-export function readExactly(file: number, position: number, length: number): Buffer | null {
-  const bytes = Buffer.allocUnsafe(length);
-  let done = 0;
-  while (done < length) {
-    const count = readSync(file, bytes, done, length - done, position + done);
-    if (count === 0) return null;
-    done += count;
-  }
-  return bytes;
+function entriesOf({ float64, int32, names, json }: OpenedFrame): Map<string, CacheEntry> {
+  const [offset, size, mtimeMs] = float64;
+  const [height, width] = int32;
+  const { reasons } = json as { reasons: Record<number, string> };
+  const entryOf = (path: string, i: number): CacheEntry => ({
+    ...{ path, offset: offset[i], size: size[i], mtimeMs: mtimeMs[i], height: height[i], width: width[i] },
+    reason: reasons[i] ?? null,
+  });
+  return new Map(names.map((path, i) => [path, entryOf(path, i)]));
 }
 
 /**
@@ -133,27 +75,13 @@ export function openCacheFile(path: string, key: string): OpenCacheFile | 'missi
     return 'missing';
   }
   try {
-    const opened = readCacheFile(file, key);
-    if (opened !== null) return opened;
+    const frame = readFrame(file, cacheKind);
+    if (!('problem' in frame) && (frame.json as { key: string }).key === key) {
+      return { file, inode: frame.inode, fileBytes: frame.fileBytes, entries: entriesOf(frame) };
+    }
   } catch {
     // A size or text that makes no sense: damaged too.
   }
   closeSync(file);
   return 'damaged';
-}
-
-function readCacheFile(file: number, key: string): OpenCacheFile | null {
-  const stats = fstatSync(file);
-  const header = readExactly(file, 0, headerBytes);
-  if (header === null || header.toString('latin1', 0, 8) !== magic) return null;
-  if (header.readUInt32LE(8) !== formatVersion) return null;
-  const count = header.readUInt32LE(12);
-  const indexStart = Number(header.readBigUInt64LE(16));
-  const indexBytes = Number(header.readBigUInt64LE(24));
-  if (indexStart + indexBytes !== stats.size || indexBytes < count * columnBytes) return null;
-  const index = readExactly(file, indexStart, indexBytes);
-  if (index === null || !checksum(header.subarray(0, 32), index).equals(header.subarray(32))) return null;
-  const decoded = decodeIndex(index, count);
-  if (decoded.key !== key) return null;
-  return { file, inode: stats.ino, fileBytes: stats.size, entries: decoded.entries };
 }

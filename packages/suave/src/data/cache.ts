@@ -3,26 +3,19 @@
  * next run; only new and changed files are decoded again. A cache of sizes is the same without the pixels.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, realpathSync, statfsSync } from 'node:fs';
+import { closeSync, mkdirSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, relative, resolve, sep } from 'node:path';
-import { DataError, SuaveError } from '../errors.js';
-import {
-  type CacheEntry,
-  encodeHeader,
-  encodeIndex,
-  headerBytes,
-  type OpenCacheFile,
-  openCacheFile,
-  readExactly,
-} from './cache-file.js';
+import { dirname, join, resolve } from 'node:path';
+import { DataError } from '../errors.js';
+import { type CacheEntry, encodeCache, type OpenCacheFile, openCacheFile } from './cache-file.js';
 import { CompleteFile, removeStaleTemporaries } from './complete-file.js';
 import { type DecodeOptions, decoderVersion } from './decode.js';
 import type { DecodedBlock } from './decode-block.js';
 import { type DecodeRun, decodeAll } from './decode-pool.js';
+import { checkFreeSpace, isInside, isOutOfSpace, noSpace, type SpaceUse } from './disk-space.js';
+import { headerBytes, readExactly } from './framed-file.js';
 import { sortNaturally } from './natural-order.js';
-import { type PixelStore, sampleSizes } from './pixel-store.js';
-import { reducedSize } from './resize.js';
+import { meanPixelBytes, type PixelStore } from './pixel-store.js';
 import type { ImageFile } from './scan.js';
 
 /** Which images are wanted, how, and where the cache lies. */
@@ -60,8 +53,7 @@ export function cacheFolder(given: string | null | undefined): string {
 }
 
 function makeFolder(folder: string, root: string): void {
-  const inside = relative(root, folder);
-  if (inside === '' || !(inside === '..' || inside.startsWith(`..${sep}`) || resolve(inside) === inside)) {
+  if (isInside(folder, root)) {
     throw new DataError(`--cache: expected a folder outside DATA, got "${folder}". Choose another folder.`, {
       code: 'CACHE_IN_DATA',
       file: folder,
@@ -153,8 +145,7 @@ async function buildCache(
     const file = new CompleteFile(path);
     try {
       await writeImages(file, request, toDecode, keptEntries, old, entries);
-      const index = encodeIndex([...entries.values()], key);
-      const header = encodeHeader(entries.size, file.position, index);
+      const { index, header } = encodeCache([...entries.values()], key, file.position);
       file.append(index);
       const fileBytes = file.position;
       const inode = file.inode;
@@ -173,9 +164,7 @@ async function buildCache(
       throw error;
     }
   } catch (cause) {
-    if (['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? ''))
-      throw noSpace(path, 'no space left while writing', cause);
-    throw cause;
+    throw isOutOfSpace(cause) ? noSpace(spaceUse(path), 'no space left while writing', cause) : cause;
   }
 }
 
@@ -230,8 +219,8 @@ function readImages(
   const { store, contents, cacheSide, exifOrientation } = request;
   const options = { cacheSide, exifOrientation };
   if (contents !== 'sizes') return store.decode(paths, options, take, request);
-  if (store.fileOf === null) throw new Error(`cache: "${store.root}" has no image files to be measured`);
-  return decodeAll(paths.map(store.fileOf), options, take, request, 'sizes');
+  if (store.sourceOf === null) throw new Error(`cache: "${store.root}" has no image files to be measured`);
+  return decodeAll(paths.map(store.sourceOf), options, take, request, 'sizes');
 }
 
 /** Bytes of an image in the cache. */
@@ -239,11 +228,13 @@ function bytesIn({ contents }: CacheRequest, { height, width }: { height: number
   return contents === 'sizes' ? 0 : height * width * 3;
 }
 
-/** Mean bytes of an image in the cache, from some of the images. */
-async function meanImageBytes(request: CacheRequest, images: readonly ImageFile[]): Promise<number> {
-  const sizes = await sampleSizes(request.store, images);
-  const bytes = sizes.map(({ height, width }) => bytesIn(request, reducedSize(height, width, request.cacheSide)));
-  return bytes.reduce((sum, each) => sum + each, 0) / Math.max(1, bytes.length);
+function spaceUse(path: string): SpaceUse {
+  return {
+    folder: dirname(path),
+    where: 'cache',
+    what: 'the decoded images',
+    advice: 'choose another disk with --cache DIR',
+  };
 }
 
 async function checkSpace(
@@ -252,21 +243,7 @@ async function checkSpace(
   keptBytes: number,
   path: string,
 ): Promise<void> {
-  const needed = keptBytes + toDecode.length * (128 + (await meanImageBytes(request, toDecode)));
-  const { bavail, bsize } = statfsSync(join(path, '..'));
-  if (needed > bavail * bsize) {
-    throw noSpace(path, `${megabytes(bavail * bsize)} free of about ${megabytes(needed)} that the images need`);
-  }
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
-}
-
-function noSpace(path: string, got: string, cause?: unknown): SuaveError {
-  return new SuaveError(
-    'NO_SPACE',
-    `cache: expected room for the decoded images in "${join(path, '..')}", got ${got}. Free some space or choose another disk with --cache DIR.`,
-    { exitCode: 1, cause },
-  );
+  const { store, contents, cacheSide } = request;
+  const perImage = contents === 'sizes' ? 0 : await meanPixelBytes(store, toDecode, cacheSide);
+  checkFreeSpace(spaceUse(path), keptBytes + toDecode.length * (128 + perImage));
 }

@@ -1,6 +1,7 @@
 /** @file The unit of work of decoding: a block of consecutive files. The same code runs in workers and in the main thread. */
 import { statSync } from 'node:fs';
 import { DecodeError, type DecodeOptions, decodeFile } from './decode.js';
+import type { ImageSource } from './image-source.js';
 import { measureFile } from './measure.js';
 import type { RgbImage } from './resize.js';
 
@@ -9,8 +10,8 @@ const inFlight = 2;
 
 /** Files to read. Structured-clone friendly. */
 export interface DecodeTask {
-  /** Absolute paths. */
-  readonly paths: readonly string[];
+  /** Absolute paths, or parts of files. */
+  readonly paths: readonly ImageSource[];
   readonly options: DecodeOptions;
   /** Files of one block, which one thread takes at once. */
   readonly blockSize: number;
@@ -33,7 +34,7 @@ export interface Place {
   /** Pixels. */
   readonly height: number;
   readonly width: number;
-  /** Of the file: bytes, and milliseconds since 1970. */
+  /** Of the file: bytes, and milliseconds since 1970. Parts of files have a checksum of their own. */
   readonly size: number;
   readonly mtimeMs: number;
 }
@@ -96,9 +97,11 @@ async function readImage(
   return { ...image, pixels: null };
 }
 
-function checkUnchanged(path: string, { height, width }: RgbImage, place: Place): void {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats?.size !== place.size || stats.mtimeMs !== place.mtimeMs) throw new DecodeError('changed meanwhile');
+function checkUnchanged(source: ImageSource, { height, width }: RgbImage, place: Place): void {
+  if (typeof source === 'string') {
+    const stats = statSync(source, { throwIfNoEntry: false });
+    if (stats?.size !== place.size || stats.mtimeMs !== place.mtimeMs) throw new DecodeError('changed meanwhile');
+  }
   if (height !== place.height || width !== place.width) {
     throw new DecodeError(
       `its header says ${place.width} × ${place.height} pixels, it has ${width} × ${height}: damaged`,

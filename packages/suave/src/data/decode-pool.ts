@@ -9,9 +9,10 @@ import { DataError, SuaveError } from '../errors.js';
 import type { DecodeOptions } from './decode.js';
 import { countBlocks, type DecodedBlock, type DecodeTask, decodeBlock } from './decode-block.js';
 import type { BlockMessage, TaskMessage } from './decode-worker.js';
+import type { ImageSource } from './image-source.js';
 
 /** What is done with files, in words for the user. */
-export type DecodeActivity = 'decoding images' | 'reading image sizes';
+export type DecodeActivity = 'decoding images' | 'reading image sizes' | 'checking images' | 'storing images';
 
 /** How a decode run is watched and stopped. */
 export interface DecodeRun {
@@ -55,12 +56,12 @@ function workerFile(): string {
 
 /**
  * Decodes `paths` and hands over the blocks in the order of the files, one call at a time.
- * @param paths   absolute paths
+ * @param paths   absolute paths, or parts of files
  * @param take    receives each block in turn; when it throws, decoding stops
  * @param wanted  `sizes`: blocks without pixels
  */
 export async function decodeAll(
-  paths: readonly string[],
+  paths: readonly ImageSource[],
   options: DecodeOptions,
   take: (block: DecodedBlock) => void,
   run: DecodeRun = {},

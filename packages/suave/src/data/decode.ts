@@ -2,9 +2,9 @@
  * @file Decodes one image file to RGB bytes, reduced to the side of the cache. Knows nothing of folders or tensors:
  * this is the code that decode workers run.
  */
-import { readFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { type ImageKind, kindByContent } from './image-content.js';
+import { DecodeError, type ImageSource, readSource } from './image-source.js';
 import { type JpegHeader, readJpegHeader } from './jpeg-header.js';
 import { orient, type RgbImage, reducedSize, resizeBilinear } from './resize.js';
 
@@ -25,27 +25,18 @@ export interface DecodeOptions {
  */
 export const decoderVersion = `1 sharp ${sharp.versions.sharp} vips ${sharp.versions.vips}`;
 
-/** Why a file cannot be decoded, in a few words. */
-export class DecodeError extends Error {
-  readonly code = 'UNREADABLE_IMAGE';
-}
+export { DecodeError };
 
 /** A large JPEG is first reduced while it is decoded, to no less than this many times the side that is wanted. */
 const coarseFactor = 2;
 
 /**
- * Reads and decodes one file.
- * @param path  absolute path
- * @throws DecodeError when the file cannot be opened, is truncated or is no image
+ * Reads and decodes one image.
+ * @param source  absolute path, or a part of a file
+ * @throws DecodeError when it cannot be opened, is truncated or is no image
  */
-export async function decodeFile(path: string, options: DecodeOptions): Promise<RgbImage> {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw new DecodeError(`cannot be opened (${(cause as NodeJS.ErrnoException).code ?? 'unknown reason'})`, { cause });
-  }
-  return decodeBytes(bytes, options);
+export async function decodeFile(source: ImageSource, options: DecodeOptions): Promise<RgbImage> {
+  return decodeBytes(readSource(source), options);
 }
 
 /**

@@ -10,7 +10,7 @@ import { openImages } from './open-images.js';
 import { checkUnreadable } from './plan.js';
 import { type DataImage, folderBelow, type Regions, regionsOf } from './regions.js';
 import { type SkippedFile, scanFolder } from './scan.js';
-import { scanData } from './scan-data.js';
+import { isPrepared, scanData } from './scan-data.js';
 import type { Splits } from './splits.js';
 
 /** What to measure on. */
@@ -191,6 +191,12 @@ export function listImageFiles(given: readonly string[]): { paths: string[]; ski
       );
     }
     if (!stats.isDirectory()) {
+      if (isPrepared(path)) {
+        throw new DataError(
+          `predict: expected images or folders, got the prepared file "${path}". Give the files it was made of; suave evaluate and suave embed read it.`,
+          { code: 'NOT_AN_IMAGE', file: path },
+        );
+      }
       if (kindByName(path) !== 'readable' && kindOfFile(path) === null) {
         throw new DataError(`predict: expected a JPEG, PNG or WebP image, got "${path}". Convert it first.`, {
           code: 'NOT_AN_IMAGE',

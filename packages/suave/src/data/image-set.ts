@@ -37,7 +37,7 @@ export interface PixelReader {
  * from byte offsets[i]; NaN where it is not there.
  */
 export interface PixelWindow {
-  /** uint8 [bytes], on the CPU. */
+  /** uint8 [bytes], on the CPU; on the device of a `DevicePixelReader`. */
   readonly pixels: Tensor;
   readonly offsets: Float64Array;
   readonly heights: Int32Array;

@@ -9,11 +9,12 @@ import type { DecodeOptions } from './decode.js';
 import type { DecodedBlock, DecodeTask, Place } from './decode-block.js';
 import { DecodePool } from './decode-pool.js';
 import type { BatchIndices, ImageSet, PixelReader, PixelWindow } from './image-set.js';
+import { describeSource, type ImageSource } from './image-source.js';
 
 /** What streams of one data folder share. */
 export interface StreamOptions {
-  /** Absolute path of the file of an image. */
-  fileOf(path: string): string;
+  /** Where the bytes of an image lie. */
+  sourceOf(path: string): ImageSource;
   readonly options: DecodeOptions;
   /** Worker threads; 0 decodes each batch in the calling thread when it is prepared. */
   readonly workers: number;
@@ -169,14 +170,14 @@ class StreamReader implements PixelReader {
   }
 
   #start(pool: DecodePool, images: Int32Array, places: Place[], numBytes: number): Decoding {
-    const { fileOf, options } = this.#source.settings;
+    const { sourceOf, options } = this.#source.settings;
     const memory = this.#memoryFor(numBytes);
-    const paths = Array.from(images, (image) => fileOf(this.#entries[image].path));
+    const paths = Array.from(images, (image) => sourceOf(this.#entries[image].path));
     const task: DecodeTask = { paths, options, blockSize, wanted: 'pixels', destination: { memory, places } };
     const stopping = new AbortController();
     const check = ({ block, reasons }: DecodedBlock) => {
       const failed = reasons.findIndex((reason) => reason !== null);
-      if (failed >= 0) throw unreadable(paths[block * blockSize + failed], reasons[failed] as string);
+      if (failed >= 0) throw unreadable(describeSource(paths[block * blockSize + failed]), reasons[failed] as string);
     };
     return {
       images,

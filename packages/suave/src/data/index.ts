@@ -18,8 +18,17 @@ export {
   type SplitName,
   splitNames,
 } from './described-images.js';
+export {
+  type DeviceImageSet,
+  type DeviceImagesOptions,
+  type DevicePixelReader,
+  imagesOnDevice,
+  openOnDevice,
+  type PixelPlacement,
+} from './device-images.js';
 export { type EvaluationData, type EvaluationOptions, listImageFiles, loadEvaluationData } from './evaluation-data.js';
 export {
+  type BatchIndices,
   decodeImages,
   type ImageSet,
   type PixelReader,
@@ -29,10 +38,12 @@ export {
 } from './image-set.js';
 export { balancedIndexList } from './index-list.js';
 export { type DataOptions, type DataPlan, listSkipped, planData } from './plan.js';
+export { type PreparedSummary, type PrepareOptions, prepareFile } from './prepare-file.js';
+export { isPreparedFile, preparedExtension } from './prepared-file.js';
 export type { RgbImage } from './resize.js';
 export { createSampler, type SampledBatch, type Sampler, type SamplerOptions } from './samplers.js';
 export type { FolderScan, SkippedFile } from './scan.js';
-export { scanData } from './scan-data.js';
+export { imagesOf, scanData } from './scan-data.js';
 export { readSplits, type SplitOptions, type Splits, writeSplits } from './splits.js';
 export {
   createSupportSampler,

@@ -2,7 +2,7 @@
  * @file From the files of DATA to images with classes, for every layout: `train/<class>/*` with or without `val/`,
  * class folders directly, images at any depth with a label file; `unlabeled/` in any of them.
  */
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { DataError, didYouMean, listNames } from '../errors.js';
 import { applyLabels, classesOfLabels, looksLikeFolderClass } from './label-rows.js';
@@ -36,14 +36,14 @@ export interface DataLayout {
 /**
  * Reads the layout of DATA.
  * @param scan        what lies in DATA
- * @param labelsPath  label file, or null
+ * @param labelsPath  label file; null: the labels that lie with the images, if any
  * @throws DataError EMPTY_FOLDER, NO_LABELS, ONE_CLASS, EMPTY_CLASS, UNKNOWN_CLASS, UNKNOWN_PATH and
  *         those of the label file
  */
 export function readLayout(scan: FolderScan, labelsPath: string | null): DataLayout {
   const regions = regionsOf(scan);
   checkNotEmpty(scan, regions);
-  const labels = labelsPath === null ? null : readLabelsFile(labelsPath);
+  const labels = labelsPath === null ? (scan.labels ?? null) : readLabelsFile(labelsPath);
   const byFolders = labels === null ? regions.classFolders.length > 0 : classesAreFolders(labels, regions);
   if (!byFolders && labels === null) throw noLabels(scan.root, regions);
   if (!byFolders && labels !== null && labels.kind !== 'csv') {
@@ -72,7 +72,7 @@ export function readLayout(scan: FolderScan, labelsPath: string | null): DataLay
     hasLabelsFile: labels !== null,
     unreadable,
     notImages: scan.notImages.filter(
-      (file) => isUsed(file.path, regions) && !isSameFile(join(scan.root, file.path), labelsPath),
+      (file) => isUsed(file.path, regions) && !isLabelFile(scan.root, file.path, labelsPath),
     ),
     notes,
   };
@@ -80,8 +80,11 @@ export function readLayout(scan: FolderScan, labelsPath: string | null): DataLay
   return layout;
 }
 
-function isSameFile(path: string, other: string | null): boolean {
-  return other !== null && basename(path) === basename(other) && realpathSync(path) === realpathSync(other);
+/** Whether a file of DATA is the label file itself. */
+export function isLabelFile(root: string, path: string, labelsPath: string | null): boolean {
+  if (labelsPath === null || basename(path) !== basename(labelsPath)) return false;
+  const file = join(root, path); // not there where DATA is one file
+  return existsSync(file) && realpathSync(file) === realpathSync(labelsPath);
 }
 
 function checkNotEmpty(scan: FolderScan, regions: Regions): void {

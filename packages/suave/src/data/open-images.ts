@@ -1,12 +1,13 @@
-/** @file Opens the images of DATA: mapped from the cache, or, at full size, decoded anew each time a batch needs them. */
+/** @file Opens the images of DATA: mapped from the cache or a prepared file, or, at full size, decoded anew each time a batch needs them. */
 import { statSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { fromFile, keep, type Tensor } from '@suave/torch';
-import { SuaveError } from '../errors.js';
+import { DataError, SuaveError } from '../errors.js';
 import { type CacheRequest, type ImageCache, openImageCache } from './cache.js';
 import { checkWorkers } from './decode-pool.js';
 import { type ImageSet, residentImages } from './image-set.js';
 import { ImageStream, StreamSource } from './image-stream.js';
+import type { ReadyPixels } from './pixel-store.js';
 
 /** The images that were asked for. */
 export interface OpenImagesRequest extends CacheRequest {
@@ -37,11 +38,14 @@ function defaultAheadMiB(): number {
  * @throws DataError, SuaveError as `openImageCache`
  */
 export async function openImages(request: OpenImagesRequest): Promise<OpenedImages> {
-  const { store, cacheSide, exifOrientation } = request;
-  if (cacheSide !== null || store.fileOf === null) return openMappedCache(request);
+  const { store, images, cacheSide, exifOrientation } = request;
+  const paths = images.map(({ path }) => path);
+  const ready = (await store.ready?.(paths, { cacheSide, exifOrientation }, request)) ?? null;
+  if (ready !== null) return openReadyPixels(ready);
+  if (cacheSide !== null || store.sourceOf === null) return openMappedCache(request);
   const cache = await openImageCache({ ...request, contents: 'sizes' });
   const source = new StreamSource({
-    fileOf: store.fileOf,
+    sourceOf: store.sourceOf,
     options: { cacheSide, exifOrientation },
     workers: checkWorkers(request.workers),
     aheadBytes: (request.aheadMiB ?? defaultAheadMiB()) * 2 ** 20,
@@ -57,12 +61,38 @@ export async function openImages(request: OpenImagesRequest): Promise<OpenedImag
   };
 }
 
-/** Maps a cache file; null when another process has replaced it since its index was read. */
-function mapCache(cache: ImageCache): Tensor | null {
-  const pixels = keep(fromFile(cache.path, { shared: false, size: cache.fileBytes, dtype: 'uint8' }));
-  if (statSync(cache.path).ino === cache.inode) return pixels;
+/** Maps a file; null when it is another one, or shorter, than when its index was read: touching what is not there kills the process. */
+function mapFile({ path, fileBytes, inode }: Pick<ReadyPixels, 'path' | 'fileBytes' | 'inode'>): Tensor | null {
+  if (statSync(path).size !== fileBytes) return null;
+  const pixels = keep(fromFile(path, { shared: false, size: fileBytes, dtype: 'uint8' }));
+  const { ino, size } = statSync(path);
+  if (ino === inode && size === fileBytes) return pixels;
   pixels.dispose();
   return null;
+}
+
+/** Sets with a mapping of their own each, all of one file. @param pixels  taken over */
+function mappedImages(cache: ImageCache, pixels: Tensor): OpenedImages {
+  return {
+    cache,
+    makeSet: (indices) =>
+      residentImages(
+        keep(pixels.alias()),
+        indices.map((index) => cache.entries[index]),
+      ),
+    close: () => pixels.dispose(),
+  };
+}
+
+function openReadyPixels(ready: ReadyPixels): OpenedImages {
+  const pixels = mapFile(ready);
+  if (pixels === null) {
+    throw new DataError(
+      `data: expected "${ready.path}" to stay as it was when it was opened, got another file. Start again.`,
+      { code: 'IMAGES_CHANGED', file: ready.path },
+    );
+  }
+  return mappedImages({ ...ready, numDecoded: 0, numReused: ready.entries.length, wasDamaged: false }, pixels);
 }
 
 /** How often a cache that other processes keep replacing is opened again. */
@@ -72,17 +102,8 @@ const maxOpenings = 20;
 async function openMappedCache(request: CacheRequest): Promise<OpenedImages> {
   for (let opening = 0; opening < maxOpenings; opening++) {
     const cache = await openImageCache(request);
-    const pixels = mapCache(cache);
-    if (pixels === null) continue;
-    return {
-      cache,
-      makeSet: (indices) =>
-        residentImages(
-          keep(pixels.alias()),
-          indices.map((index) => cache.entries[index]),
-        ),
-      close: () => pixels.dispose(),
-    };
+    const pixels = mapFile(cache);
+    if (pixels !== null) return mappedImages(cache, pixels);
   }
   throw new SuaveError(
     'CACHE_BUSY',

@@ -4,18 +4,13 @@
  * difference from files.
  */
 import { DataError } from '../errors.js';
-import type { DecodeOptions } from './decode.js';
-import type { DecodedBlock } from './decode-block.js';
-import type { DecodeRun } from './decode-pool.js';
+import { decodeRaw } from './decode-raw.js';
 import { sortNaturally, uniqueNames } from './natural-order.js';
 import type { PackedFiles } from './packed-files.js';
 import { type PackedPart, packedImageBytes, packedSide } from './packed-forms.js';
 import type { FileStamp, PixelStore } from './pixel-store.js';
-import { type RgbImage, reducedSize, resizeBilinear } from './resize.js';
+import type { RgbImage } from './resize.js';
 import type { FolderScan, ImageFile } from './scan.js';
-
-/** Images that are handed over at once. */
-const blockSize = 512;
 
 /** A file of the set and the index of its first image among those of `train` or `val`. */
 interface FileRange {
@@ -99,7 +94,8 @@ function packedStore(files: PackedFiles, ranges: readonly FileRange[]): PixelSto
   };
   return {
     root: files.root,
-    fileOf: null,
+    hasFiles: false,
+    sourceOf: null,
     stamp(path) {
       const place = locate(path);
       return place === null ? null : files.stamp(place.range.name);
@@ -120,7 +116,8 @@ function packedStore(files: PackedFiles, ranges: readonly FileRange[]): PixelSto
         const part = parts.get(range.name);
         return part === undefined || part.labels.length !== range.length ? changed(files.root) : { part, index };
       });
-      await decodeParts(images, options, take, run);
+      const imageAt = (i: number) => interleaved(images[i].part, images[i].index);
+      await decodeRaw(images.length, imageAt, options, take, run);
     },
   };
 }
@@ -133,33 +130,6 @@ function changed(file: string): never {
       file,
     },
   );
-}
-
-async function decodeParts(
-  images: readonly { part: PackedPart; index: number }[],
-  options: DecodeOptions,
-  take: (block: DecodedBlock) => void,
-  run: DecodeRun,
-): Promise<void> {
-  const { height, width } = reducedSize(packedSide, packedSide, options.cacheSide);
-  const imageBytes = height * width * 3;
-  for (let first = 0; first < images.length; first += blockSize) {
-    run.signal?.throwIfAborted();
-    const mine = images.slice(first, first + blockSize);
-    const bytes = new Uint8Array(mine.length * imageBytes);
-    mine.forEach(({ part, index }, i) => {
-      bytes.set(resizeBilinear(interleaved(part, index), height, width).pixels, i * imageBytes);
-    });
-    take({
-      block: first / blockSize,
-      heights: new Int32Array(mine.length).fill(height),
-      widths: new Int32Array(mine.length).fill(width),
-      reasons: mine.map(() => null),
-      bytes,
-    });
-    run.onProgress?.(first + mine.length, images.length, 'decoding images');
-    await new Promise((resume) => setImmediate(resume));
-  }
 }
 
 /** Planes [3, 32, 32] to pixels [32, 32, 3]. */

@@ -75,6 +75,7 @@ export async function planData(options: DataOptions): Promise<DataPlan> {
   const { labels = null, splits = null } = options;
   checkSplitOptions(options, labels !== null);
   const scan = await scanData(options.data);
+  if (scan.labels && !splits) checkLabelsInside(options, scan.labels.file);
   const layout = splits ? layoutOfSplits(scan, splits, options.classes ?? null) : readLayout(scan, labels);
   const numImages = layout.pool.length + (layout.val?.length ?? 0) + layout.unreadable.length;
   checkUnreadable(layout.unreadable, numImages, layout.root);
@@ -82,6 +83,19 @@ export async function planData(options: DataOptions): Promise<DataPlan> {
     ...(splits ? countRoles(options, layout, rolesOfSplits(layout)) : replanRoles(options, layout, null)),
     shorterSide: await medianShorterSide(layout),
   };
+}
+
+/** A prepared file may hold labels, which are used like a label file unless another one is given. */
+function checkLabelsInside(
+  { labels = null, labelsPerClass = null, labelFraction = null }: DataOptions,
+  file: string,
+): void {
+  const option = labelsPerClass !== null ? '--labels-per-class' : labelFraction !== null ? '--label-fraction' : null;
+  if (labels !== null || option === null) return;
+  throw new DataError(
+    `data: expected no ${option} beside the labels in "${file}", got both. Leave it out, or prepare the images without --labels.`,
+    { code: 'LABEL_OPTIONS', file },
+  );
 }
 
 function rolesOfSplits(layout: DataLayout): ImageRole[] {

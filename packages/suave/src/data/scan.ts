@@ -3,6 +3,7 @@ import { type Dirent, readdirSync, realpathSync, type Stats, statSync } from 'no
 import { join, resolve } from 'node:path';
 import { DataError } from '../errors.js';
 import { kindByName, kindOfFile } from './image-kind.js';
+import type { LabelsFile } from './labels-file.js';
 import { sortNaturally } from './natural-order.js';
 import { type FileStamp, fileStore, type PixelStore } from './pixel-store.js';
 
@@ -31,6 +32,8 @@ export interface FolderScan {
   readonly notImages: SkippedFile[];
   /** Relative paths of all folders, with or without images, in natural order. */
   readonly folders: string[];
+  /** Labels that lie with the images, in a prepared file; null or absent without. */
+  readonly labels?: LabelsFile | null;
 }
 
 const clutter = new Set([

@@ -1,7 +1,6 @@
 /** @file The data that belong to a checkpoint: where its run was trained, and which images that run labeled and set aside. */
 import { existsSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
-import { readSplits, type Splits } from '../data/index.js';
+import { imagesOf, readSplits, type Splits } from '../data/index.js';
 import { DataError } from '../errors.js';
 import type { CheckpointMetadata } from '../runs/index.js';
 import { runOfCheckpoint, splitsFolderOf } from './classifier.js';
@@ -61,6 +60,7 @@ export function ownSplits(model: string, folder: string, metadata: Described): S
   if (isOwnFolder(folder, metadata)) return splits;
   const { val, labeled, unlabeled } = splits;
   const known = [val, labeled].some((rows) => rows.length > 0) ? [val, labeled] : [unlabeled];
-  const isThere = ({ path }: { path: string }) => existsSync(join(folder, path));
-  return known.some((rows) => rows.length > 0 && 2 * rows.filter(isThere).length >= rows.length) ? splits : null;
+  const isThere = imagesOf(folder);
+  const numThere = (rows: readonly { path: string }[]) => rows.filter(({ path }) => isThere(path)).length;
+  return known.some((rows) => rows.length > 0 && 2 * numThere(rows) >= rows.length) ? splits : null;
 }

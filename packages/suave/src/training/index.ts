@@ -12,6 +12,7 @@ import { noReports, writeReports } from './write-reports.js';
 
 export type { StepEvent, TrainingEvents } from './events.js';
 export type { FinetuneRequest } from './finetune.js';
+export { type FilledCache, fillCache, type PrepareRequest, type Reading, readingOf } from './prepare-cache.js';
 export type { TrainRequest } from './resolve-run.js';
 
 /** A training run and how it is watched. */

@@ -44,7 +44,7 @@ export async function indexOfData(
     onBatch({ images, features }) {
       parts.push(features);
       for (const { path, label } of images) {
-        paths.push(openablePath(listed.root, path, listed.store.fileOf !== null));
+        paths.push(openablePath(listed.root, path, listed.store.hasFiles));
         labels.push(label);
       }
     },
