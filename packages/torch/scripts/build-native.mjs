@@ -7,7 +7,7 @@
  * A binary lies in `build/<libtorch version>/` with a stamp: a hash of its sources, its settings and the libtorch. Where the
  * package's folder cannot be written to, and with `--cache`, builds lie in the cache folder (see cache-folder.mjs).
  * `build.json` beside the addon says what it fits; `build/current.json` names the build that is loaded, and
- * `--keep-current` leaves it as it is.
+ * `--keep-current` leaves it as it is. CMake is used where it is there; without it the compiler is called directly.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -27,7 +27,9 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { BuildError, buildWithCmake, buildWithCompiler, hasCmake, textOf } from './build-module.mjs';
 import { cachedBuildRoot } from './cache-folder.mjs';
+import { jobsFor } from './compile-directly.mjs';
 import { libtorchNeeds } from './elf.mjs';
 import { buildTag, findLibtorch } from './libtorch.mjs';
 
@@ -35,15 +37,7 @@ export const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..');
 export const packageVersion = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version;
 const require = createRequire(import.meta.url);
 
-/** A build that cannot be done, in words for a person. */
-export class BuildError extends Error {
-  name = 'BuildError';
-}
-
-/** The text of a file, '' without one. */
-function textOf(path) {
-  return existsSync(path) ? readFileSync(path, 'utf8') : '';
-}
+export { BuildError };
 
 function sourcesIn(folder) {
   const names = readdirSync(folder).sort();
@@ -53,20 +47,12 @@ function sourcesIn(folder) {
   };
 }
 
+/** Does not depend on where the package lies: a folder that was moved or copied with its build is still up to date. */
 function stampOf(files, settings, libtorch) {
-  const hash = createHash('sha256').update(JSON.stringify([settings, libtorch.identity]));
+  const here = JSON.stringify([settings, libtorch.identity]).replaceAll(join(packageRoot, '../..'), '');
+  const hash = createHash('sha256').update(here);
   for (const file of files) hash.update(basename(file)).update(readFileSync(file));
   return hash.digest('hex');
-}
-
-function cmake(what, name, args) {
-  const run = spawnSync('cmake', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 1 << 28 });
-  if (run.error)
-    throw new BuildError(`cmake: cannot be started (${run.error.message}). Install cmake and a C++ compiler.`);
-  if (run.status === 0) return;
-  const output = `${run.stdout}\n${run.stderr}`.split('\n');
-  const errors = output.filter((line) => /\berror\b/i.test(line)).slice(0, 10);
-  throw new BuildError([`cmake: the ${what} of ${name} failed:`, ...errors, '…', ...output.slice(-30)].join('\n'));
 }
 
 /** The C++ standard that the headers of a libtorch need. */
@@ -78,13 +64,16 @@ export function cxxStandard(version) {
 /**
  * Compiles one folder of C++ sources into `<buildRoot>/<tag>/<name><suffix>`.
  * @param {{ folder: string, buildRoot: string, name: string, suffix: string, libtorch: import('./libtorch.mjs').Libtorch,
- *   includes?: string[], definitions?: string[], preload?: string, log: (line: string) => void }} options
- *   `preload`: source of the addon `suave_preload.node`, which is built beside it
+ *   includes?: string[], definitions?: string[], preload?: string, jobs?: number, useCmake?: boolean,
+ *   log: (line: string) => void }} options
+ *   `preload`: source of the addon `suave_preload.node`, which is built beside it; `jobs`: compilations at a time, as many as
+ *   the processors and the free memory allow unless said; `useCmake`: where there is one, unless said
  * @returns {boolean} whether anything had to be built
  * @throws BuildError with the compiler's words
  */
 export function buildNative(options) {
   const { folder, buildRoot, name, suffix, libtorch, includes = [], definitions = [], preload = '', log } = options;
+  const { jobs = jobsFor(availableParallelism()), useCmake } = options;
   const target = join(buildRoot, buildTag(libtorch));
   const { sources, all } = sourcesIn(folder);
   const cmakeFolder = join(packageRoot, 'native');
@@ -108,18 +97,14 @@ export function buildNative(options) {
   log(
     `building ${name} against libtorch ${libtorch.version} (${libtorch.origin}: ${libtorch.libraries}); a few minutes the first time`,
   );
-  const work = join(target, `${name}-cmake`);
-  // A build folder that was moved or copied names files that are elsewhere now.
-  if (existsSync(work) && !textOf(join(work, 'CMakeCache.txt')).includes(`CMAKE_CACHEFILE_DIR:INTERNAL=${work}\n`)) {
-    rmSync(work, { recursive: true });
-  }
-  mkdirSync(work, { recursive: true });
-  const definitionsFor = Object.entries(settings).map(([key, value]) => `-D${key}=${value}`);
-  cmake('configuration', name, ['-S', cmakeFolder, '-B', work, ...definitionsFor]);
-  cmake('compilation', name, ['--build', work, '--parallel', String(Math.min(4, availableParallelism()))]);
+  const withCmake = useCmake ?? hasCmake();
+  const work = join(target, `${name}-${withCmake ? 'cmake' : 'objects'}`);
+  const build = withCmake ? buildWithCmake : buildWithCompiler;
+  build({ work, name, suffix, jobs, settings, cmakeFolder });
   checkLibraries(join(work, name + suffix), libtorch);
   rmSync(stampFile, { force: true });
   for (const file of results) renameSync(join(work, file), join(target, file));
+  if (!withCmake) rmSync(work, { recursive: true });
   writeFileSync(stampFile, stamp);
   return true;
 }
@@ -169,11 +154,11 @@ function chooseBuildRoot(cache, log) {
 /**
  * Builds the addon against a libtorch and writes beside it, in `build.json`, what it fits.
  * @param {import('./libtorch.mjs').Libtorch} libtorch
- * @param {{ buildRoot?: string, log: (line: string) => void }} options
+ * @param {{ buildRoot?: string, jobs?: number, useCmake?: boolean, log: (line: string) => void }} options  as for `buildNative`
  * @returns {{ built: boolean, folder: string }} whether anything had to be built, and the folder of the binaries
  * @throws BuildError
  */
-export function buildAddon(libtorch, { buildRoot = join(packageRoot, 'build'), log }) {
+export function buildAddon(libtorch, { buildRoot = join(packageRoot, 'build'), jobs, useCmake, log }) {
   const withGloo = ['SUAVE_HAS_GLOO=1', 'USE_C10D_GLOO=1', 'USE_DISTRIBUTED=1', 'USE_C10D=1'];
   const hasCudaHeaders = libtorch.cudaIncludes.length > 0;
   if (libtorch.cuda && !hasCudaHeaders)
@@ -190,6 +175,8 @@ export function buildAddon(libtorch, { buildRoot = join(packageRoot, 'build'), l
       `SUAVE_HAS_CUDA=${hasCudaHeaders ? 1 : 0}`,
     ],
     preload: join(packageRoot, 'native/preload/preload.cc'),
+    jobs,
+    useCmake,
     log,
   });
   const { version, abi, cuda, libraries } = libtorch;
@@ -211,19 +198,21 @@ function makeCurrent({ version, origin, libraries, ...libtorch }, buildRoot) {
 
 /**
  * Builds everything the workspace needs: the addon, and Suave's own operators where that package lies beside this one.
- * @param {{ libtorch: import('./libtorch.mjs').Libtorch, log: (line: string) => void, current?: boolean, cache?: boolean }} options
- *   `current`: the build is the one that is loaded from now on; `cache`: it lies in the cache folder, not in the package's
+ * @param {{ libtorch: import('./libtorch.mjs').Libtorch, log: (line: string) => void, current?: boolean, cache?: boolean,
+ *   jobs?: number, useCmake?: boolean }} options
+ *   `current`: the build is the one that is loaded from now on; `cache`: it lies in the cache folder, not in the package's;
+ *   `jobs`, `useCmake`: as for `buildNative`
  * @returns {boolean} whether anything had to be built
  * @throws BuildError
  */
-export function buildAll({ libtorch, log, current = true, cache = false }) {
+export function buildAll({ libtorch, log, current = true, cache = false, jobs, useCmake }) {
   const buildRoot = chooseBuildRoot(cache, log);
-  let { built } = buildAddon(libtorch, { buildRoot, log });
+  let { built } = buildAddon(libtorch, { buildRoot, jobs, useCmake, log });
   const suave = join(packageRoot, '../suave');
   if (existsSync(join(suave, 'native'))) {
     const folder = join(suave, 'native');
     const operators = { folder, buildRoot: join(suave, 'build'), name: 'libsuave_ops', suffix: '.so' };
-    if (sourcesIn(folder).sources.length > 0) built = buildNative({ ...operators, libtorch, log }) || built;
+    if (sourcesIn(folder).sources.length > 0) built = buildNative({ ...operators, libtorch, jobs, useCmake, log }) || built;
   }
   if (current) makeCurrent(libtorch, buildRoot);
   return built;

@@ -57,7 +57,7 @@ function explain(message: string): string {
 /** One paragraph for the person who reads the error. */
 function mendFor({ searched, usable }: Search, failed: Binaries | null): string {
   const build =
-    'Build the addon with `npx suave-torch build`; that needs CMake, make and a C++17 compiler (C++20 for libtorch 2.10 and newer)';
+    'Build the addon with `npx suave-torch build`; that needs a C++17 compiler (C++20 for libtorch 2.10 and newer)';
   const prebuilt = failed?.origin === 'prebuilt package';
   if (failed !== null) return prebuilt ? `Install the package again, or build. ${build}.` : `${build}.`;
   if (searched.length === 1)
