@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * @file Builds the addon against a libtorch 2.x too, beside the one in use, and runs the tests of packages/torch on it,
- * and those of its loading and installation.
+ * @file Makes the bundle, installs it from its archive against a libtorch 2.x, as a machine with nothing of ours would, and runs
+ * the tests of packages/torch, and those of its loading and installation, on the addon that this built.
  *
  * Where the 2.x comes from: the folder in LIBTORCH2, else a CPU wheel that pip has at hand (its `find-links`; nothing is
  * downloaded from an index, whose wheels are gigabytes for CUDA), unpacked into `.cache/`.
@@ -9,11 +9,11 @@
  */
 import './lib/node-version.mjs';
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { BuildError, buildAll } from '../packages/torch/scripts/build-native.mjs';
 import { buildTag, findLibtorch } from '../packages/torch/scripts/libtorch.mjs';
-import { readIfPresent, root, say, which } from './lib/process.mjs';
+import { archiveName } from './lib/bundle-archive.mjs';
+import { readIfPresent, root, run, say, which } from './lib/process.mjs';
 import { runTests, summaryLine } from './lib/run-tests.mjs';
 
 const pipLimitMs = 240_000;
@@ -57,14 +57,38 @@ if (libtorch?.origin !== 'LIBTORCH') {
   say(`libtorch 2.x: ${folder} holds no usable libtorch`);
   process.exit(1);
 }
+
+const place = join(root, '.cache/bundle');
+const archive = join(place, archiveName());
+const unpacked = join(place, archiveName().replace(/\.tar\.gz$/, ''));
+
+/** Unpacks the bundle in place of an earlier one, whose build stays: where its sources are the same it is up to date. */
+function unpack() {
+  const folders = ['torch', 'suave'].map((name) => [
+    join(unpacked, 'packages', name, 'build'),
+    join(place, `${name}-build`),
+  ]);
+  for (const [built, aside] of folders) {
+    rmSync(aside, { recursive: true, force: true });
+    if (existsSync(built)) renameSync(built, aside);
+  }
+  rmSync(unpacked, { recursive: true, force: true });
+  run('tar', ['-xzf', archive, '-C', place]);
+  for (const [built, aside] of folders) if (existsSync(aside)) renameSync(aside, built);
+}
+
 try {
-  buildAll({ libtorch, log: say, current: false });
+  mkdirSync(place, { recursive: true });
+  run(process.execPath, ['scripts/bundle.mjs', '--out', archive]);
+  unpack();
+  run('sh', [join(unpacked, 'install.sh'), '--libtorch', folder]);
 } catch (error) {
-  say(error instanceof BuildError ? error.message : error.stack);
+  say(error.message);
+  process.stdout.write(`\nlibtorch ${libtorch.version}: 0 passed, 1 failed (the bundle and its installation)\n`);
   process.exit(1);
 }
 const result = runTests(['packages/torch/', 'tests/setup/loader', ...process.argv.slice(2)], {
-  SUAVE_TORCH_BUILD: join(root, 'packages/torch/build', buildTag(libtorch)),
+  SUAVE_TORCH_BUILD: join(unpacked, 'packages/torch/build', buildTag(libtorch)),
 });
 process.stdout.write(`\nlibtorch ${libtorch.version}: ${summaryLine(result)}\n`);
 process.exitCode = result.ok ? 0 : 1;

@@ -109,7 +109,9 @@ function checkMachine() {
   const { bavail, bsize } = statfsSync(root);
   if (bavail * bsize < bytesForBuild) {
     const free = Math.round((bavail * bsize) / 1e6);
-    throw new InstallError(`${root} has ${free} MB free; a build takes up to ${bytesForBuild / 1e6}. Make room or move it.`);
+    throw new InstallError(
+      `${root} has ${free} MB free; a build takes up to ${bytesForBuild / 1e6}. Make room or move it.`,
+    );
   }
 }
 
@@ -162,7 +164,9 @@ function main() {
   checkFiles();
   build(options);
   const command = linkCommand(options.prefix);
-  const doctor = spawnSync(process.execPath, [join(root, 'packages/suave/bin/suave.js'), 'doctor'], { stdio: 'inherit' });
+  const doctor = spawnSync(process.execPath, [join(root, 'packages/suave/bin/suave.js'), 'doctor'], {
+    stdio: 'inherit',
+  });
   if (doctor.status !== 0) throw new InstallError('the addon is built, but suave doctor finds it wanting: see above.');
   say(`ready: ${command}`);
   return 0;

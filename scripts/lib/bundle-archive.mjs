@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, extname, join, resolve } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { bundleContents, bundleVersion } from './bundle-contents.mjs';
 import { SetupError, which } from './process.mjs';
 
@@ -25,10 +25,6 @@ const when = () => Number(process.env.SOURCE_DATE_EPOCH ?? 946_684_800);
 export const largest = { program: 60e6, withTests: 62 * 2 ** 20 };
 
 const hashOf = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
-
-function need(program) {
-  if (which(program) === null) throw new SetupError(`${program} is not on the PATH; a bundle is made with it.`);
-}
 
 /**
  * Checks that a bundle can be made here.
@@ -43,13 +39,14 @@ export function checkPlatform() {
       `a bundle is made on linux-x64 with glibc, for it carries this machine's Node.js; this is ${process.platform}-${process.arch}${libc}.`,
     );
   }
-  const shared = Object.entries(process.config.variables).filter(([name, on]) => /^node_shared/.test(name) && on === true);
+  const shared = Object.entries(process.config.variables).filter(
+    ([name, on]) => /^node_shared/.test(name) && on === true,
+  );
   if (shared.length > 0) {
     throw new SetupError(
       `this Node.js (${process.execPath}) loads libraries of this system (${shared.map(([name]) => name).join(', ')}). Make the bundle with one from https://nodejs.org.`,
     );
   }
-  need('tar');
 }
 
 /** Copies Node.js without what only debuggers read, where `strip` is there and what it leaves still runs. */
@@ -59,7 +56,8 @@ function placeNode(file) {
   copyFileSync(own, file);
   chmodSync(file, 0o755);
   const stripped = which('strip') !== null && spawnSync('strip', ['--strip-unneeded', file]).status === 0;
-  const script = "const crypto = require('node:crypto'); console.log(crypto.createHash('sha256').update('').digest('hex'))";
+  const script =
+    "const crypto = require('node:crypto'); console.log(crypto.createHash('sha256').update('').digest('hex'))";
   const run = () => spawnSync(file, ['-e', script], { encoding: 'utf8' }).stdout?.startsWith('e3b0c442');
   if (!stripped || !run()) copyFileSync(own, file);
   if (!run()) throw new SetupError(`${own}: a copy of it does not run, so that no bundle can carry it.`);
@@ -111,6 +109,33 @@ export function archiveName({ withTests = false } = {}) {
 const compressors = { '.gz': 'gzip -n -9', '.xz': 'xz -6 -T2' };
 
 /**
+ * Packs a folder: whatever its owner, its modes and its times, the same names and contents give the same bytes.
+ * @param {string} folder
+ * @param {string} file  whose name ends in .tar.gz or .tar.xz
+ * @throws SetupError
+ */
+export function pack(folder, file) {
+  const compressor = compressors[extname(file)];
+  if (compressor === undefined)
+    throw new SetupError(`--out: expected a name that ends in .tar.gz or .tar.xz, got ${file}.`);
+  for (const program of ['tar', compressor.split(' ')[0]]) {
+    if (which(program) === null)
+      throw new SetupError(
+        `${program} is not on the PATH; a bundle is made with it (Debian: apt-get install tar gzip xz-utils).`,
+      );
+  }
+  const same = ['--sort=name', `--mtime=@${when()}`, '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'];
+  const args = [...same, '--mode=u=rwX,go=rX', `--use-compress-program=${compressor}`, '-cf', `${file}.part`];
+  try {
+    const tar = spawnSync('tar', [...args, basename(folder)], { cwd: dirname(folder), encoding: 'utf8' });
+    if (tar.status !== 0) throw new SetupError(`tar failed: ${tar.error?.message ?? tar.stderr.trim()}`);
+    renameSync(`${file}.part`, file);
+  } finally {
+    rmSync(`${file}.part`, { force: true });
+  }
+}
+
+/**
  * Makes the archive.
  * @param {{ out: string, withTests?: boolean }} options  `out`: the file, whose name ends in .tar.gz or .tar.xz
  * @returns {{ file: string, bytes: number, sha256: string }}
@@ -118,24 +143,15 @@ const compressors = { '.gz': 'gzip -n -9', '.xz': 'xz -6 -T2' };
  */
 export function makeBundle({ out, withTests = false }) {
   checkPlatform();
-  const compressor = compressors[extname(out)];
-  if (compressor === undefined) throw new SetupError(`--out: expected a name that ends in .tar.gz or .tar.xz, got ${out}.`);
-  need(compressor.split(' ')[0]);
   const file = resolve(out);
   mkdirSync(dirname(file), { recursive: true });
   const work = mkdtempSync(join(tmpdir(), 'suave-bundle-'));
   try {
-    const name = archiveName().replace(/\.tar\.gz$/, '');
-    const folder = join(work, name);
+    const folder = join(work, archiveName().replace(/\.tar\.gz$/, ''));
     mkdirSync(folder);
     placeBundle(folder, { withTests });
-    const same = ['--sort=name', `--mtime=@${when()}`, '--owner=0', '--group=0', '--numeric-owner', '--format=gnu'];
-    const args = [...same, '--mode=u=rwX,go=rX', `--use-compress-program=${compressor}`, '-cf', `${file}.part`];
-    const tar = spawnSync('tar', [...args, name], { cwd: work, encoding: 'utf8' });
-    if (tar.status !== 0) throw new SetupError(`tar failed: ${tar.error?.message ?? tar.stderr.trim()}`);
-    renameSync(`${file}.part`, file);
+    pack(folder, file);
   } finally {
-    rmSync(`${file}.part`, { force: true });
     rmSync(work, { recursive: true, force: true });
   }
   return { file, bytes: statSync(file).size, sha256: hashOf(file) };

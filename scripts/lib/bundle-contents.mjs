@@ -17,9 +17,21 @@ import { readIfPresent, root } from './process.mjs';
 /** What the tests need beside what the program needs. */
 const testPackages = ['vitest', 'fast-check', 'typescript', 'playwright-core', 'hyparquet'];
 const testFolders = ['tests', 'bench', 'scripts', 'packages/torch/src', 'packages/torch/codegen'];
-const moreTestFolders = ['packages/torch/schemas', 'packages/torch/examples', 'packages/suave/src', 'packages/suave/pages'];
-const testFiles = ['vitest.config.ts', 'tsconfig.json', 'tsconfig.base.json', 'tsconfig.test.json', 'package-lock.json'];
-const isOurs = (path) => !/(^|\/)(node_modules|dist|build|compiled|__pycache__|\.cache)(\/|$)|\.tsbuildinfo$/.test(path);
+const moreTestFolders = [
+  'packages/torch/schemas',
+  'packages/torch/examples',
+  'packages/suave/src',
+  'packages/suave/pages',
+];
+const testFiles = [
+  'vitest.config.ts',
+  'tsconfig.json',
+  'tsconfig.base.json',
+  'tsconfig.test.json',
+  'package-lock.json',
+];
+const isOurs = (path) =>
+  !/(^|\/)(node_modules|dist|build|compiled|__pycache__|\.cache)(\/|$)|\.tsbuildinfo$/.test(path);
 
 /** Every file under a folder of the project, relative to the root and sorted. */
 function under(folder) {

@@ -21,7 +21,8 @@ const isLicense = (path) => /^(license|licence|notice|copying|third[-_]?party)[^
 /** What no program loads. */
 const isIdle = (path) =>
   /\.(map|md|markdown|flow|d\.[cm]?ts|ts|cts|mts|tsx|tsbuildinfo|umd\.js|h|cpp)$/.test(path) ||
-  /^(test|tests|__tests__|docs|doc|example|examples|\.github|benchmark|benchmarks)\//.test(path);
+  /^(test|tests|docs|doc|example|examples|\.github|benchmark|benchmarks)\//.test(path) ||
+  /(^|\/)__tests__\/|\.test\.[cm]?js$/.test(path);
 
 /** Whether a file of a package belongs into the bundle. @param {string} name @param {string} path inside the package */
 export function keepsFile(name, path) {
@@ -29,7 +30,7 @@ export function keepsFile(name, path) {
   if (compiledIn.includes(name)) return false;
   if (parts[name] !== undefined) return parts[name].some((pattern) => pattern.test(path)) && !isIdle(path);
   // Headers are what this one is for.
-  if (name === 'node-api-headers') return /^(index\.js|include\/.*\.h)$/.test(path);
+  if (name === 'node-api-headers') return /^(index\.js|symbols\.js|include\/.*\.h)$/.test(path);
   return !isIdle(path);
 }
 

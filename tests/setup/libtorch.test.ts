@@ -137,17 +137,23 @@ test("CUDA's headers can come from a toolkit of the same major version only", ()
     expect(libtorch.cudaReason).toContain(`${older} is of CUDA 11, libtorch of CUDA 12`);
 });
 
+test("where a wheel has the runtime's headers without CUDA's words, a file of ours has those", () => {
+  const torch = installCuda('thirteen', '13.0');
+  const shared = headers('thirteen/nvidia/cu13/include', 13000, false);
+  const { libtorch } = findLibtorch({ LIBTORCH: torch });
+  expect(libtorch).toMatchObject({
+    cudaIncludes: [shared, expect.stringMatching(/native\/cuda-words$/)],
+    cudaReason: '',
+  });
+  expect(existsSync(join(libtorch?.cudaIncludes[1] ?? '', 'crt/host_defines.h'))).toBe(true);
+});
+
 test("what CUDA's headers lack is said", ({ skip }) => {
   if (existsSync('/usr/local/cuda/include')) return skip('this machine has a toolkit, which is found instead');
   const torch = installCuda('wheel', '13.0');
   expect(findLibtorch({ LIBTORCH: torch }).libtorch).toMatchObject({
     cudaIncludes: [],
     cudaReason: expect.stringContaining('CUDA_HOME'),
-  });
-  headers('wheel/nvidia/cu13/include', 13000, false);
-  expect(findLibtorch({ LIBTORCH: torch }).libtorch).toMatchObject({
-    cudaIncludes: [],
-    cudaReason: expect.stringContaining('crt/host_defines.h'),
   });
   expect(findLibtorch({ LIBTORCH: install('plain', '2.6.0') }).libtorch).toMatchObject({
     cuda: false,

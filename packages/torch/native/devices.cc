@@ -57,10 +57,13 @@ napi_value synchronizeDevice(Call& call) {
   return nullptr;
 }
 
+/** Whether libtorch was built with CUDA; `at::hasCUDA()` also wants a driver and a device. */
+bool builtWithCuda() { return at::detail::getCUDAHooks().hasCUDART(); }
+
 /** `cudaFeatures() → string[]`: the parts of this build, whether or not a device is there. */
 napi_value cudaFeatures(Call& call) {
   std::vector<std::string> names;
-  if (at::hasCUDA()) {
+  if (builtWithCuda()) {
     names = {"streams", "events"};
     if (hasMemoryStatistics()) names.push_back("memoryStatistics");
     if (hasMemoryFraction()) names.push_back("memoryFraction");
@@ -74,12 +77,12 @@ napi_value cudaFeatures(Call& call) {
 }
 
 /** `cudaBuilt() → boolean`: libtorch has CUDA, whether or not a device is there. */
-napi_value cudaBuilt(Call& call) { return call.fromBoolean(at::hasCUDA()); }
+napi_value cudaBuilt(Call& call) { return call.fromBoolean(builtWithCuda()); }
 
 /** `cudaVersions() → [CUDA runtime, cuDNN]`, each 0 without. */
 napi_value cudaVersions(Call& call) {
-  const bool cuda = at::hasCUDA() && at::detail::getCUDAHooks().hasCUDART();
-  const bool cudnn = at::hasCUDA() && at::detail::getCUDAHooks().hasCuDNN();
+  const bool cuda = builtWithCuda();
+  const bool cudnn = cuda && at::detail::getCUDAHooks().hasCuDNN();
   napi_value result;
   call.check(napi_create_array_with_length(call.env, 2, &result));
   call.check(napi_set_element(call.env, result, 0, call.fromNumber(cuda ? static_cast<double>(at::detail::getCUDAHooks().versionCUDART()) : 0)));

@@ -28,7 +28,9 @@ export function textOf(path) {
 function failure(what, output) {
   const lines = output.split('\n');
   const errors = lines.filter((line) => /\berror\b/i.test(line)).slice(0, 10);
-  return new BuildError([`${what} failed:`, ...errors, ...(lines.length > 30 ? ['…'] : []), ...lines.slice(-30)].join('\n'));
+  return new BuildError(
+    [`${what} failed:`, ...errors, ...(lines.length > 30 ? ['…'] : []), ...lines.slice(-30)].join('\n'),
+  );
 }
 
 function cmake(what, name, args) {

@@ -212,7 +212,8 @@ export function buildAll({ libtorch, log, current = true, cache = false, jobs, u
   if (existsSync(join(suave, 'native'))) {
     const folder = join(suave, 'native');
     const operators = { folder, buildRoot: join(suave, 'build'), name: 'libsuave_ops', suffix: '.so' };
-    if (sourcesIn(folder).sources.length > 0) built = buildNative({ ...operators, libtorch, jobs, useCmake, log }) || built;
+    if (sourcesIn(folder).sources.length > 0)
+      built = buildNative({ ...operators, libtorch, jobs, useCmake, log }) || built;
   }
   if (current) makeCurrent(libtorch, buildRoot);
   return built;

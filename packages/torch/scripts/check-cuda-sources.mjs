@@ -5,8 +5,7 @@
  *
  *     node packages/torch/scripts/check-cuda-sources.mjs [--cuda-include DIR]… [FILE]…
  *
- * DIR holds `cuda_runtime_api.h` and `crt/host_defines.h`: the include folder of a toolkit, or of the unpacked wheels
- * nvidia-cuda-runtime and nvidia-cuda-crt. Without DIR, the folders that the build itself would use. LIBTORCH names the libtorch.
+ * DIR holds `cuda_runtime_api.h`: the include folder of a toolkit, or of the unpacked wheel nvidia-cuda-runtime. Without DIR, the folders that the build itself would use. LIBTORCH names the libtorch.
  * Exit status: 0 all fit, or nothing to check with (it says why); 1 a file does not; 2 wrong usage.
  */
 import { spawnSync } from 'node:child_process';
@@ -17,7 +16,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cxxStandard } from './build-native.mjs';
-import { findCudaIncludes } from './cuda-headers.mjs';
+import { findCudaIncludes, inspectCuda } from './cuda-headers.mjs';
 import { findLibtorch } from './libtorch.mjs';
 
 const native = join(dirname(fileURLToPath(import.meta.url)), '..', 'native');
@@ -38,9 +37,9 @@ function main() {
   }
   const given = (options.values['cuda-include'] ?? []).map((folder) => resolve(folder));
   const files = options.positionals.length > 0 ? options.positionals : cudaSources();
-  for (const header of ['cuda_runtime_api.h', 'crt/host_defines.h']) {
-    if (given.length === 0 || given.some((folder) => existsSync(join(folder, header)))) continue;
-    log(`skipped: ${given.join(', ')} has no ${header}`);
+  const complete = given.length > 0 ? inspectCuda(given) : { includes: [] };
+  if (complete.reason !== undefined) {
+    log(`skipped: ${complete.reason}`);
     return 0;
   }
   const { libtorch } = findLibtorch();
@@ -51,7 +50,7 @@ function main() {
   const includeRoot = libtorch.includes[0];
   const found =
     given.length > 0
-      ? { includes: given, reason: '' }
+      ? { includes: complete.includes, reason: '' }
       : findCudaIncludes(dirname(libtorch.libraries), includeRoot, process.env);
   if (found.reason !== '') {
     log(`skipped: ${found.reason}. Give --cuda-include DIR.`);

@@ -95,7 +95,12 @@ export function commandsOf(job, { openMp }) {
     join(libraries, 'libtorch_cpu.so'),
     // Kernels register themselves when the library is loaded; nothing refers to a symbol of it.
     ...(cuda
-      ? ['-Wl,--no-as-needed', join(libraries, 'libtorch_cuda.so'), join(libraries, 'libc10_cuda.so'), '-Wl,--as-needed']
+      ? [
+          '-Wl,--no-as-needed',
+          join(libraries, 'libtorch_cuda.so'),
+          join(libraries, 'libc10_cuda.so'),
+          '-Wl,--as-needed',
+        ]
       : []),
     '-ldl',
   ];
@@ -158,7 +163,8 @@ async function build(job) {
     return `${compiler}: ${old}; ${needs}`;
   }
   // at::parallel_for is a template: without OpenMP at this compilation it runs on one thread.
-  const openMp = complaint(job, ['-fopenmp'], '#include <omp.h>\nint main() { return omp_get_max_threads(); }\n') === '';
+  const openMp =
+    complaint(job, ['-fopenmp'], '#include <omp.h>\nint main() { return omp_get_max_threads(); }\n') === '';
   const commands = commandsOf(job, { openMp });
   if (commands.header !== null) {
     writeFileSync(commands.header.file, commands.header.text);

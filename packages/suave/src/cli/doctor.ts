@@ -21,9 +21,9 @@ export function addDoctorCommand(program: Command): void {
 async function runDoctor(options: { json?: boolean }): Promise<void> {
   const threads = defaultThreads();
   prepareThreads(threads);
-  const findings = await examine(threads);
+  const { findings, ...facts } = await examine(threads);
   const canTrain = findings.every((finding) => finding.state !== 'missing');
-  if (options.json) process.stdout.write(`${JSON.stringify({ canTrain, findings })}\n`);
+  if (options.json) process.stdout.write(`${JSON.stringify({ canTrain, ...facts, findings })}\n`);
   else process.stdout.write(findingsText(findings, canTrain, new Terminal(process.stdout)));
   process.exitCode = canTrain ? exitStatus.done : exitStatus.failed;
 }

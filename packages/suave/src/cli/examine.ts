@@ -1,7 +1,9 @@
 /** @file Looks at the machine: each finding says what there is and, if something is wrong, the command that mends it. Never throws. */
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { availableParallelism, freemem, totalmem } from 'node:os';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type CudaReport, examineCuda, howToBuild, reportCuda } from './examine-cuda.js';
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -15,18 +17,29 @@ export interface Finding {
 }
 
 const ok = (what: string, found: string): Finding => ({ what, state: 'ok', found, mend: null });
-const setup = 'npm run setup (in the project folder; builds the addon and says what it needs)';
+const setup = howToBuild(join(dirname(fileURLToPath(import.meta.url)), '../../../..'));
+
+/** What was found, as text for a person and as facts for a program. */
+export interface Examination {
+  readonly findings: readonly Finding[];
+  /** null when it does not load. */
+  readonly libtorch: { readonly version: string; readonly folder: string } | null;
+  /** null when libtorch does not load. */
+  readonly cuda: CudaReport | null;
+}
 
 /** Looks at everything that training needs. */
-export async function examine(threads: number): Promise<Finding[]> {
-  return [
+export async function examine(threads: number): Promise<Examination> {
+  const { findings, libtorch, cuda } = await examineTorch(threads);
+  const all = [
     examineNode(),
-    ...(await examineTorch(threads)),
+    ...findings,
     await examineSharp(),
     examineMemory(),
     examineDisk('disk here', process.cwd()),
     await examineCache(),
   ];
+  return { findings: all, libtorch, cuda };
 }
 
 function examineNode(): Finding {
@@ -40,30 +53,30 @@ function examineNode(): Finding {
   };
 }
 
-async function examineTorch(threads: number): Promise<Finding[]> {
+async function examineTorch(threads: number): Promise<Examination> {
   let torch: typeof import('@suave/torch');
   try {
     torch = await import('@suave/torch');
   } catch (error) {
     const found = (error as Error).message.replace(/\s*\n\s*/g, ' ');
-    return [{ what: 'libtorch', state: 'missing', found, mend: setup }];
+    return { findings: [{ what: 'libtorch', state: 'missing', found, mend: setup }], libtorch: null, cuda: null };
   }
-  const { libtorchInfo, cuda, setNumThreads, getNumThreads } = torch;
+  const { libtorchInfo, setNumThreads, getNumThreads } = torch;
   const { version, folder } = libtorchInfo();
   setNumThreads(threads);
   torch.scope(() => torch.matmul(torch.ones([8, 8]), torch.ones([8, 8]))); // loads what is loaded late
-  return [
+  const cuda = reportCuda(torch);
+  const findings = [
     ok('libtorch', `${version} in ${folder}`),
     examineBlas(),
     ok(
       'threads',
       `${getNumThreads()} of ${availableParallelism()} processors (--threads or OMP_NUM_THREADS changes it)`,
     ),
-    cuda.isAvailable()
-      ? ok('CUDA', `${cuda.deviceCount()} device${cuda.deviceCount() === 1 ? '' : 's'}`)
-      : ok('CUDA', `none: training runs on the processor`),
+    ...examineCuda(cuda, setup),
     await examineOperators(),
   ];
+  return { findings, libtorch: { version, folder }, cuda };
 }
 
 /** The BLAS library that this process has loaded, by the files mapped into it. */
