@@ -4,6 +4,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statfsSync,
   statSync,
   truncateSync,
   utimesSync,
@@ -336,6 +337,18 @@ describe('preparing', () => {
     });
     const stopped = AbortSignal.abort();
     await expect(prepareFile({ data, out, signal: stopped })).rejects.toMatchObject({ name: 'AbortError' });
+    expect(readdirSync(join(out, '..'))).toEqual([]);
+  });
+
+  test('looks at the free space first', async () => {
+    const data = await photos();
+    const out = fileIn();
+    const { bavail, bsize } = statfsSync(join(out, '..'));
+    truncateSync(writeFile(data, 'cat/huge.png', ''), bavail * bsize + 1); // takes no room itself
+    await expect(prepareFile({ data, out })).rejects.toMatchObject({
+      ...{ code: 'NO_SPACE', exitCode: 1 },
+      message: /prepare: expected room for the prepared file.*MB free of about \d+ MB/,
+    });
     expect(readdirSync(join(out, '..'))).toEqual([]);
   });
 
