@@ -1,5 +1,5 @@
 /** @file Mixing with the drawn numbers in tensors gives the bits of mixing with numbers of the host. */
-import { fromTypedArray, manualSeed, randn, scope, tensor } from '@suave/torch';
+import { diffTraces, fromTypedArray, manualSeed, randn, scope, tensor, traceOperators, zeros } from '@suave/torch';
 import { describe, expect, it } from 'vitest';
 import {
   encodeMix,
@@ -50,6 +50,24 @@ describe('mixing on the device', () => {
     expect(() => scope(() => mixOnDevice(tensor([[[[1]]]]), tensor([[[[1, 2]]]]), onDevice(cases[0])))).toThrow(
       /one shape/,
     );
+  });
+
+  it('makes the same calls whatever was drawn, and reads nothing back', () => {
+    scope(() => {
+      const labels = tensor([2, 0, 1, 1, 3], { dtype: 'int64' });
+      const views = [1, 2, 3, 4].map((seed) => images(seed));
+      const mixes = zeros([2, numMixNumbers], { dtype: 'float64' });
+      const traces = cases.map((mix) => {
+        mixes.copy_(onDevice(mix));
+        return traceOperators(() => {
+          mixLabeledOnDevice(views[0], labels, mixes.select(0, 0), 'extend', { numClasses: 4, smoothing: 0.1 });
+          mixViewsOnDevice(views, mixes, 'all');
+        });
+      });
+      expect(traces.map(({ calls }) => diffTraces(traces[0].calls, calls))).toEqual(cases.map(() => null));
+      expect(traces.every(({ hostReads }) => hostReads === 0)).toBe(true);
+      expect(traces[0].calls.filter(({ name }) => name.startsWith('addon::'))).toEqual([]);
+    });
   });
 
   it('makes targets as on the host', () => {

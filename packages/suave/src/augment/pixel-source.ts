@@ -19,8 +19,8 @@ export interface ApplyOptions {
   /** float32 unless said; uint8 leaves the bytes as they are, without normalization. */
   readonly dtype?: 'float32' | 'float64' | 'float16' | 'bfloat16' | 'uint8';
   /**
-   * `native`: the operator for 8-bit images on the CPU, bit-exact to Pillow. `tensor`: batched tensor operations, on
-   * any device. `auto`, the default: native on the CPU, tensor operations elsewhere.
+   * `native`: the operator for 8-bit images on the CPU, bit-exact to Pillow. `tensor`: a `ViewProgram` for this batch alone, on any
+   * device; the same bits. `auto`, the default: native on the CPU, tensor operations elsewhere.
    */
   readonly path?: 'auto' | 'native' | 'tensor';
 }

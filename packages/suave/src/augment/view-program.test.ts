@@ -1,5 +1,15 @@
 /** @file Programs of views: the bytes of the native operator, by the same calls whatever was drawn. */
-import { autocast, fromTypedArray, liveTensors, scope, type Tensor, tensor } from '@suave/torch';
+import {
+  autocast,
+  diffTraces,
+  fromTypedArray,
+  liveTensors,
+  scope,
+  type Tensor,
+  tensor,
+  traceOperators,
+  zeros,
+} from '@suave/torch';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { noiseImages } from '../../../../tests/fixtures/noise-images.js';
@@ -73,6 +83,24 @@ describe('ViewProgram', () => {
           expect(views.equal(native)).toBe(true);
         });
       }
+    });
+  });
+
+  it.each(specs)('makes the same calls whatever was drawn, and reads nothing back: %s', (_, spec, options) => {
+    scope(() => {
+      const source = noiseImages(sizes);
+      using program = ViewProgram.ofSpecs([spec], source, { ...cpu, ...options });
+      const table = zeros([indices.length, program.columns], { dtype: 'float64' });
+      const [first, second] = [0, 1].map((view) => {
+        const numbers = program.encode(source, indices, draw(spec, source, view));
+        table.copy_(fromTypedArray(numbers, table.shape));
+        return traceOperators(() => program.apply(source.pixels, table));
+      });
+      expect(first.result.equal(second.result)).toBe(false);
+      expect(diffTraces(first.calls, second.calls)).toBeNull();
+      expect(first.hostReads).toBe(0);
+      const others = new Set(first.calls.map(({ name }) => name).filter((name) => name.startsWith('addon::')));
+      expect([...others].sort()).toEqual(['addon::autocastBegin', 'addon::autocastEnd', 'addon::setGradEnabled']);
     });
   });
 
