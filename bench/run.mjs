@@ -6,6 +6,7 @@
 
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { runGpuStep } from './gpu-step.mjs';
 import { benches } from './lib/benches.mjs';
 import { describeHardware } from './lib/hardware.mjs';
 import { PeerError, Program, requirePython } from './lib/programs.mjs';
@@ -16,6 +17,7 @@ const usage = `Usage: npm run bench -- ${Object.keys(benches).join('|')} [--json
 ${Object.entries(benches)
   .map(([name, { description }]) => `  ${name.padEnd(10)}${description}`)
   .join('\n')}
+  gpu-step  whole training steps on a GPU; options of its own: npm run bench -- gpu-step --help
 `;
 
 function readArguments() {
@@ -106,7 +108,8 @@ async function main() {
 }
 
 try {
-  await main();
+  if (process.argv[2] === 'gpu-step') await runGpuStep(process.argv.slice(3));
+  else await main();
 } catch (error) {
   if (!(error instanceof PeerError) && !String(error?.code).startsWith('ERR_PARSE_ARGS')) throw error;
   process.stderr.write(`${error.message.trim()}\n`);

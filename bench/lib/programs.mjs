@@ -12,11 +12,14 @@ const packages = { torch: 'python3-torch', torchvision: 'python3-torchvision', P
 /** Something that the person who runs the bench can mend. */
 export class PeerError extends Error {}
 
+/** Those of the modules that an interpreter cannot import. */
+export function missingModules(interpreter, modules) {
+  return modules.filter((name) => spawnSync(interpreter, ['-c', `import ${name}`], { stdio: 'ignore' }).status !== 0);
+}
+
 /** @throws PeerError naming the Debian packages of modules that are missing */
 export function requirePython(modules) {
-  const missing = modules.filter(
-    (name) => spawnSync(python, ['-c', `import ${name}`], { stdio: 'ignore' }).status !== 0,
-  );
+  const missing = missingModules(python, modules);
   if (missing.length === 0) return;
   const names = missing.map((name) => packages[name]).join(' ');
   throw new PeerError(
@@ -36,15 +39,16 @@ export class Program {
    * @param side     `ours` or `theirs`
    * @param file     script below `bench/ours` or `bench/peers`
    * @param options  handed over as JSON
+   * @param interpreter  of their side
    */
-  static async start(side, file, options) {
+  static async start(side, file, options, interpreter = python) {
     const program = new Program();
     const folder = side === 'ours' ? 'ours' : 'peers';
     const script = fileURLToPath(new URL(`../${folder}/${file}`, import.meta.url));
     const threads = String(options.threads);
     // Both sides: the same number of threads for OpenMP and for the BLAS library, set before they are loaded.
     const env = { ...process.env, OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, MKL_NUM_THREADS: threads };
-    const [command, first] = side === 'ours' ? [process.execPath, []] : [python, ['-u']];
+    const [command, first] = side === 'ours' ? [process.execPath, []] : [interpreter, ['-u']];
     program.#name = `${side}: ${file}`;
     program.#child = spawn(command, [...first, script, JSON.stringify(options)], {
       env,
@@ -55,9 +59,9 @@ export class Program {
     return program;
   }
 
-  /** Sends a command and waits for its answer. */
-  async ask(command) {
-    this.#child.stdin.write(`${command}\n`);
+  /** Sends a command, with an argument as JSON where it takes one, and waits for its answer. */
+  async ask(command, argument) {
+    this.#child.stdin.write(argument === undefined ? `${command}\n` : `${command} ${JSON.stringify(argument)}\n`);
     return this.#answer();
   }
 

@@ -29,14 +29,16 @@ def say(value):
     sys.stdout.flush()
 
 
-def answer(hello, sample, end=dict):
-    """Says hello, then answers each command with one line until the input ends."""
+def answer(hello, sample, end=dict, commands={}):
+    """Says hello, then answers each command with one line until the input ends; `commands` take what follows their name, as JSON."""
     say({"versions": versions(), **hello})
     for line in sys.stdin:
-        command = line.strip()
+        command, _, argument = line.strip().partition(" ")
         if command == "sample":
             started = time.perf_counter()
             sample()
             say({"seconds": time.perf_counter() - started})
         elif command == "end":
             say({"peakMiB": peak_mib(), **end()})
+        elif command in commands:
+            say(commands[command](json.loads(argument or "null")))
