@@ -13,17 +13,21 @@ import { describeGpu, describeHardware, hardwareSlug } from './lib/hardware.mjs'
 import { missingModules, PeerError, Program, python } from './lib/programs.mjs';
 import { comparePairs, quantile } from './lib/statistics.mjs';
 
-const precisions = ['bf16', 'fp32', 'fp16'];
+/** `fp32` is exact float32; `tf32` lets products round their operands, on both sides. */
+const precisions = ['bf16', 'fp32', 'tf32', 'fp16'];
 
 /** Ours; the other side always has channels-last weights. */
 const variants = {
-  graph: { isGraph: true, channelsLast: true },
-  eager: { isGraph: false, channelsLast: true },
-  'graph-nchw': { isGraph: true, channelsLast: false },
-  'eager-nchw': { isGraph: false, channelsLast: false },
+  graph: { graph: 'auto', channelsLast: true },
+  eager: { graph: 'off', channelsLast: true },
+  'graph-nchw': { graph: 'auto', channelsLast: false },
+  'eager-nchw': { graph: 'off', channelsLast: false },
+  // The work of a graph without one, on any device.
+  emulated: { graph: 'emulate', channelsLast: true },
 };
+const usual = { bf16: ['graph', 'eager', 'graph-nchw', 'eager-nchw'], other: ['graph', 'eager'] };
 
-const usage = `Usage: npm run bench -- gpu-step --model ${Object.keys(gpuModels).join('|')} [--device cuda|cpu] [--precision bf16,fp32,fp16]
+const usage = `Usage: npm run bench -- gpu-step --model ${Object.keys(gpuModels).join('|')} [--device cuda|cpu] [--precision ${precisions}]
                                  [--variants ${Object.keys(variants).join(',')}] [--pairs 7] [--small]
                                  [--alone] [--python PROGRAM] [--threads N] [--json] [--out FILE|none]
 
@@ -92,8 +96,8 @@ function readArguments(args) {
 /** What cannot be measured here, in words; null when it can. */
 function obstacle({ device }, precision, variant) {
   if (device === 'cuda') return null;
-  if (precision === 'fp16') return 'fp16 trains on a GPU only';
-  return variant.isGraph ? 'graphs are of CUDA' : null;
+  if (precision === 'fp16' || precision === 'tf32') return `${precision} is for GPUs`;
+  return variant.graph === 'auto' ? 'graphs are of CUDA' : null;
 }
 
 const say = (text) => process.stderr.write(`gpu-step: ${text}\n`);
@@ -169,7 +173,7 @@ function versionsOf({ ours, theirs }) {
 
 /** All cases of a precision; what fails is written down and does not stop what follows. @returns the programs' versions */
 async function measurePrecision(request, precision, cases) {
-  const chosen = request.variants ?? (precision === 'bf16' ? Object.keys(variants) : ['graph', 'eager']);
+  const chosen = request.variants ?? usual[precision] ?? usual.other;
   let programs = null;
   let versions = null;
   const stop = () => {
@@ -222,7 +226,8 @@ export async function runGpuStep(args) {
   const parity = request.alone ? null : await compareLosses(request).catch((error) => ({ failed: messageOf(error) }));
   const cases = [];
   let versions = null;
-  for (const precision of request.precisions) versions = (await measurePrecision(request, precision, cases)) ?? versions;
+  for (const precision of request.precisions)
+    versions = (await measurePrecision(request, precision, cases)) ?? versions;
   const measured = cases.filter(({ ratio }) => ratio !== undefined);
   // The headline is what `suave train` does by itself; of several precisions the first asked for.
   const headline = measured[0] ?? null;

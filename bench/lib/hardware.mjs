@@ -18,7 +18,10 @@ export function describeGpu() {
   const query = ['--query-gpu=name,memory.total,driver_version,clocks.max.sm,power.limit', '--format=csv,noheader'];
   const { status, stdout } = spawnSync('nvidia-smi', query, { encoding: 'utf8', timeout: 20_000 });
   if (status !== 0) return null;
-  const [name, memory, driver, clock, power] = stdout.split('\n')[0].split(',').map((word) => word.trim());
+  const [name, memory, driver, clock, power] = stdout
+    .split('\n')[0]
+    .split(',')
+    .map((word) => word.trim());
   return { name, memory, driver, clock, power };
 }
 

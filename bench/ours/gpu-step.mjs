@@ -8,15 +8,17 @@ import { quantile } from '../lib/statistics.mjs';
 import { syntheticData } from '../lib/synthetic-images.mjs';
 import { configOf, phases, Training, wait } from './gpu-training.mjs';
 
-const { backends, cuda } = torch;
+const { cuda } = torch;
 const workload = readOptions();
 const { device } = workload;
 const onCuda = device !== 'cpu';
+/** Float32 as exact as it gets. */
+const plain = { precision: 'fp32', graph: 'off', channelsLast: false };
 const data = syntheticData(workload.image, workload.resident, workload.classes);
 
 /** What the other side needs to do the same. */
 function forPeer() {
-  const { config, index } = configOf(workload, 'fp32');
+  const { config, index } = configOf(workload, plain);
   const stage = config.stages[index];
   const { mean, std } = config.normalization;
   const view = (kind) => ({ ...kind, ...(kind.normalization ?? { mean, std }) });
@@ -61,9 +63,8 @@ async function firstLosses() {
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => process.exit());
   const file = join(folder, 'step.safetensors');
-  backends.cudnn.allowTF32 = false;
-  const training = new Training(workload, data, { precision: 'fp32', channelsLast: false }, true);
-  const { labeled, unlabeled } = await training.fixedBatch();
+  const training = new Training(workload, data, plain, true);
+  const { labeled, unlabeled } = await training.firstBatch();
   torch.scope(() =>
     torch.writeSafetensors(
       file,
@@ -105,10 +106,17 @@ async function sample() {
 }
 
 /** Median milliseconds of the parts of a step, and what the host does in one. */
-async function profile({ isGraph }) {
+async function profile({ graph }) {
   const parts = [];
+  const isGraph = graph !== 'off';
   if (!isGraph) for (let i = 0; i < workload.profiledSteps; i++) parts.push(await training.profile());
-  const medians = phases.map((name, i) => [name, quantile(parts.map((times) => times[i]), 0.5)]);
+  const medians = phases.map((name, i) => [
+    name,
+    quantile(
+      parts.map((times) => times[i]),
+      0.5,
+    ),
+  ]);
   const memory = onCuda && cuda.features().memoryStatistics ? cuda.maxMemoryAllocated() / 2 ** 20 : peakMiB();
   const calls = torch.countCalls?.(await training.prepared()) ?? null;
   const waits = onCuda && cuda.countSynchronizations ? cuda.countSynchronizations(await training.prepared()) : null;

@@ -1,12 +1,13 @@
 /** @file A stage of a recipe in training as `suave train` runs it, on random photos: batches, method, optimizer and step of the trainer. */
-import { backends, cuda, keep, noGrad, scope } from '@suave/torch';
+import { cuda, keep, noGrad, optim, scope } from '@suave/torch';
 import { torchSeed } from '../../packages/suave/dist/augment/index.js';
 import { resolveRecipe } from '../../packages/suave/dist/recipes/index.js';
 import { createBatches } from '../../packages/suave/dist/training/batches.js';
 import { createMethod } from '../../packages/suave/dist/training/build-stage.js';
+import { prepareDevice } from '../../packages/suave/dist/training/device.js';
 import { Meter } from '../../packages/suave/dist/training/meter.js';
 import { createOptimizer, groupSettings } from '../../packages/suave/dist/training/optimizer.js';
-import { trainStep } from '../../packages/suave/dist/training/train-step.js';
+import { HostSteps } from '../../packages/suave/dist/training/step-runner.js';
 
 /** The parts of a step between which time is measured. */
 export const phases = ['augment', 'forward', 'backward', 'optimizer', 'rest'];
@@ -19,13 +20,20 @@ export function wait(device) {
   if (device !== 'cpu') cuda.synchronize();
 }
 
-/** The configuration of a workload: its recipe with the batch, the queue and the precision that are measured. */
-export function configOf(workload, precision) {
+/**
+ * The configuration of a workload: its recipe with the batch, the queue and the settings that are measured.
+ * @param variant  precision (`tf32` is fp32 with TensorFloat-32), graph as the setting `gpu.graph`, channelsLast
+ */
+export function configOf(workload, { precision, graph, channelsLast }) {
   const { recipe, stage, settings, unlabeled, labeled, queue, classes, device, threads, image, isParity } = workload;
   const at = `stages.${stage}`;
   const changes = {
     device,
-    precision,
+    precision: precision === 'tf32' ? 'fp32' : precision,
+    'gpu.graph': graph,
+    'gpu.deterministic': false,
+    'gpu.tf32': precision === 'tf32',
+    'gpu.channelsLast': channelsLast ? 'on' : 'off',
     [`${at}.batch.unlabeled`]: unlabeled,
     [`${at}.batch.labeled`]: labeled,
     ...(stage === 'suave' ? { [`${at}.queue.size`]: queue, [`${at}.queue.startEpoch`]: 0 } : {}),
@@ -34,7 +42,10 @@ export function configOf(workload, precision) {
   };
   const overrides = Object.entries(changes).map(([path, value]) => ({ path, value, isText: false }));
   const facts = { numTrain: workload.resident, numLabeled: workload.resident, numClasses: classes, device, threads };
-  const { config } = resolveRecipe({ recipe, overrides }, { ...facts, shorterSide: Math.min(image.height, image.width) });
+  const { config } = resolveRecipe(
+    { recipe, overrides },
+    { ...facts, shorterSide: Math.min(image.height, image.width) },
+  );
   return { config, index: config.stages.findIndex(({ name }) => name === stage) };
 }
 
@@ -68,67 +79,47 @@ class Clock {
 export class Training {
   #workload;
   #batches;
-  #method;
-  #optimizer;
+  #learner;
   #meter;
-  #parts;
+  #runner;
   #step = 0;
   #clock = null;
 
   /**
-   * @param variant  precision, channelsLast, and whether whole steps are captured as a CUDA graph
-   * @param fixed    parity: one batch for all steps, at a constant rate; null takes the batches of the recipe
+   * @param variant  as `configOf`
+   * @param isFixed  parity: one batch for all steps, at a constant rate
    */
   constructor(workload, data, variant, isFixed = false) {
-    const { config, index } = configOf(workload, variant.precision);
+    const { config, index } = configOf(workload, variant);
+    const { device, precision } = config;
     const stage = config.stages[index];
-    backends.cudnn.benchmark = true;
+    prepareDevice(config);
     this.#workload = workload;
     this.#batches = createBatches(config, index, data);
     const { stepsPerEpoch } = this.#batches;
     const { length: numClasses } = data.classes;
     const labelCounts = new Array(numClasses).fill(1);
-    // Before the optimizer and the teacher take its tensors.
-    const load = (network) => void (variant.channelsLast && network.to({ memoryFormat: 'channelsLast' }));
-    this.#method = createMethod({ config, index, numClasses, labelCounts, stepsPerEpoch, load });
-    const groups = this.#method.parameterGroups();
-    this.#optimizer = createOptimizer(stage.optimizer, groups);
-    this.#meter = new Meter(config.device);
+    const method = createMethod({ config, index, numClasses, labelCounts, stepsPerEpoch, load: () => {} });
+    const groups = method.parameterGroups();
+    const optimizer = createOptimizer(stage.optimizer, groups);
+    const scaler = precision === 'fp16' ? new optim.GradScaler() : null;
+    this.#learner = { method, optimizer, scaler, precision, device };
+    this.#meter = new Meter(device);
     const { lr, weightDecay } = stage.optimizer;
     const constant = groups.map(({ decays }) => ({ lr: lr / 10, weightDecay: decays ? weightDecay : 0 }));
     const scheduled = (step) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps });
-    const layout = variant.channelsLast ? channelsLast : (batch) => batch;
-    const batchAt = (step) => layout(this.#batches.batch(step, false));
-    let first = null;
-    this.stage = stage;
-    this.config = config;
-    this.constantLr = lr / 10;
-    this.#parts = {
-      method: this.#method,
-      optimizer: this.#optimizer,
-      meter: this.#meter,
-      device: config.device,
-      precision: config.precision,
-      batch: isFixed
-        ? () => {
-            first ??= kept(batchAt(0));
-            return first;
-          }
-        : batchAt,
+    const parts = {
+      ...this.#learner,
       groupSettings: isFixed ? () => constant : scheduled,
       torchSeed: (step) => torchSeed(config.seed, index, step),
     };
     this.#watch();
-    this.#method.train();
+    this.#runner = new HostSteps(parts, isFixed ? fixedBatches(this.#batches) : this.#batches);
+    method.train();
   }
 
   get method() {
-    return this.#method;
-  }
-
-  /** Steps done. */
-  get step() {
-    return this.#step;
+    return this.#learner.method;
   }
 
   /** Mean loss since the last time; waits for the device. */
@@ -136,45 +127,41 @@ export class Training {
     return scope(() => this.#meter.read().values.loss);
   }
 
-  /** The batch of the fixed steps, made if need be. Call inside a scope. */
-  async fixedBatch() {
+  /** The batch of the first step, its tensors kept. */
+  async firstBatch() {
     await this.#batches.prepare(0);
-    return noGrad(() => scope(() => this.#parts.batch(0)));
+    return noGrad(() => scope(() => kept(this.#batches.batch(0, false))));
   }
 
   /** Does steps one after the other, as the trainer does; does not wait for the last ones. */
   async run(count) {
-    for (let i = 0; i < count; i++) {
-      await this.#batches.prepare(this.#step);
-      this.#trainStep();
-    }
+    for (let i = 0; i < count; i++) (await this.prepared())();
   }
 
-  #trainStep() {
-    trainStep(this.#parts, {
-      step: this.#step,
-      epoch: 0,
-      stepsPerEpoch: totalSteps,
-      epochs: 1,
-      totalSteps,
-      monitored: false,
-    });
-    this.#step++;
-  }
-
-  /** One step without preparing its images, for those who count what it does. */
+  /** The next step with its images there, for those who count what it does. */
   async prepared() {
-    await this.#batches.prepare(this.#step);
-    return () => this.#trainStep();
+    await this.#runner.prepare(this.#step);
+    return () => {
+      const progress = {
+        step: this.#step,
+        epoch: 0,
+        stepsPerEpoch: totalSteps,
+        epochs: 1,
+        totalSteps,
+        monitored: false,
+      };
+      this.#runner.run(progress, this.#meter);
+      this.#step++;
+    };
   }
 
   /** Milliseconds of the parts of one step. */
   async profile() {
-    await this.#batches.prepare(this.#step);
+    const step = await this.prepared();
     this.#clock = new Clock(this.#workload.device);
     try {
       this.#mark();
-      this.#trainStep();
+      step();
       this.#mark();
       return this.#clock.read();
     } finally {
@@ -186,38 +173,43 @@ export class Training {
     this.#clock?.mark();
   }
 
-  /** Marks the seams of the trainer's own step: it calls batch, method.step, method.afterBackward, optimizer.zeroGrad in this order. */
+  /** Marks the seams of the trainer's own step: method.step, method.afterBackward, optimizer.zeroGrad follow each other in it. */
   #watch() {
-    const marked = (object, name, when) => {
+    const { method, optimizer } = this.#learner;
+    const around = (object, name, { before = false, after = false }) => {
       const own = object[name].bind(object);
       object[name] = (...args) => {
-        if (when === 'before') this.#mark();
+        if (before) this.#mark();
         const result = own(...args);
-        if (when === 'after') this.#mark();
+        if (after) this.#mark();
         return result;
       };
     };
-    marked(this.#parts, 'batch', 'after');
-    marked(this.#method, 'step', 'after');
-    marked(this.#method, 'afterBackward', 'before');
-    marked(this.#optimizer, 'zeroGrad', 'after');
+    around(method, 'step', { before: true, after: true });
+    around(method, 'afterBackward', { before: true });
+    around(optimizer, 'zeroGrad', { after: true });
   }
 
   dispose() {
+    const { method, optimizer } = this.#learner;
+    this.#runner.dispose();
     this.#batches.close();
     this.#meter.dispose();
-    this.#optimizer.dispose();
-    this.#method.dispose();
+    optimizer.dispose();
+    method.dispose();
     if (this.#workload.device !== 'cpu') cuda.emptyCache();
   }
 }
 
-/** A batch with its images channels last: a convolution takes the layout of its input or of its weights. */
-function channelsLast({ labeled, unlabeled }) {
-  const to = (images) => images.contiguous({ memoryFormat: 'channelsLast' });
+/** Batches that are the first one each time. */
+function fixedBatches(batches) {
+  let first = null;
   return {
-    labeled: { ...labeled, images: to(labeled.images) },
-    unlabeled: { ...unlabeled, views: unlabeled.views.map(to) },
+    prepare: () => batches.prepare(0),
+    batch() {
+      first ??= kept(batches.batch(0, false));
+      return first;
+    },
   };
 }
 

@@ -70,6 +70,7 @@ class Training:
 
     def __init__(self, variant, tensors=None):
         self.precision = variant["precision"]
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = self.precision == "tf32"
         self.method = METHODS[OPTIONS["method"]](OPTIONS, DEVICE)
         network = self.method.network
         if tensors is not None:
@@ -88,7 +89,7 @@ class Training:
         self.step_number = 0
 
     def casting(self):
-        if self.precision == "fp32":
+        if self.precision not in TYPES:
             return contextlib.nullcontext()
         return torch.autocast(DEVICE.type, dtype=TYPES[self.precision])
 
