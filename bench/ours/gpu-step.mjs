@@ -118,14 +118,22 @@ async function profile({ graph }) {
     ),
   ]);
   const memory = onCuda && cuda.features().memoryStatistics ? cuda.maxMemoryAllocated() / 2 ** 20 : peakMiB();
-  const calls = torch.countCalls?.(await training.prepared()) ?? null;
-  const waits = onCuda && cuda.countSynchronizations ? cuda.countSynchronizations(await training.prepared()) : null;
+  const { calls, hostReads } = torch.countCalls(await training.prepared());
+  const waits = onCuda ? countWaits(await training.prepared()) : null;
   return {
     split_ms: isGraph ? null : Object.fromEntries(medians),
     host_synchronizations: waits,
+    host_reads: hostReads,
     native_calls: calls,
     peak_memory_mib: Math.round(memory),
   };
+}
+
+/** How often libtorch made the host wait for the device while `step` ran; null where it cannot tell. */
+function countWaits(step) {
+  if (cuda.countSynchronizations === undefined) return null;
+  const counted = cuda.countSynchronizations(step);
+  return typeof counted === 'number' ? counted : counted.count;
 }
 
 const hello = { build: { cuda: onCuda ? cuda.versions() : null, device: onCuda ? cuda.getDeviceName() : 'cpu' } };
