@@ -29,13 +29,13 @@ const usual = { bf16: ['graph', 'eager', 'graph-nchw', 'eager-nchw'], other: ['g
 
 const usage = `Usage: npm run bench -- gpu-step --model ${Object.keys(gpuModels).join('|')} [--device cuda|cpu] [--precision ${precisions}]
                                  [--variants ${Object.keys(variants).join(',')}] [--pairs 7] [--small]
-                                 [--alone] [--python PROGRAM] [--threads N] [--json] [--out FILE|none]
+                                 [--alone | --losses] [--python PROGRAM] [--threads N] [--json] [--out FILE|none]
 
 ${Object.entries(gpuModels)
   .map(([name, { description }]) => `  ${name.padEnd(10)}${description}`)
   .join('\n')}
 
---alone measures ours only, where there is no PyTorch in Python. The result goes to bench/results/ unless --small or --out.
+--alone measures ours only, where there is no PyTorch in Python; --losses compares the first losses and measures nothing. The result goes to bench/results/ unless --small or --out.
 `;
 
 /** Relative distance, absolute below 1. */
@@ -60,6 +60,7 @@ function readArguments(args) {
       pairs: { type: 'string', default: '7' },
       small: { type: 'boolean', default: false },
       alone: { type: 'boolean', default: false },
+      losses: { type: 'boolean', default: false },
       python: { type: 'string' },
       threads: { type: 'string', default: String(availableParallelism()) },
       json: { type: 'boolean', default: false },
@@ -82,6 +83,7 @@ function readArguments(args) {
     device,
     size: values.small ? 'small' : 'full',
     alone: values.alone,
+    onlyLosses: values.losses,
     // A GPU machine has its PyTorch where `python3` is; elsewhere the one of the other benches.
     python: values.python ?? (device === 'cuda' ? 'python3' : python),
     precisions: asked,
@@ -226,7 +228,7 @@ export async function runGpuStep(args) {
   const parity = request.alone ? null : await compareLosses(request).catch((error) => ({ failed: messageOf(error) }));
   const cases = [];
   let versions = null;
-  for (const precision of request.precisions)
+  for (const precision of request.onlyLosses ? [] : request.precisions)
     versions = (await measurePrecision(request, precision, cases)) ?? versions;
   const measured = cases.filter(({ ratio }) => ratio !== undefined);
   // The headline is what `suave train` does by itself; of several precisions the first asked for.
@@ -264,9 +266,9 @@ export async function runGpuStep(args) {
   if (cases.some(({ failed }) => failed !== undefined)) process.exitCode = 1;
 }
 
-function resultFile({ out, size, model }, { hardware, date }) {
+function resultFile({ out, size, model, onlyLosses }, { hardware, date }) {
   if (out !== null) return out === 'none' ? null : out;
-  if (size !== 'full') return null;
+  if (size !== 'full' || onlyLosses) return null;
   const name = `gpu-step-${model}_${hardwareSlug(hardware.gpu)}_${date.slice(0, 10)}.json`;
   return join(fileURLToPath(new URL('results', import.meta.url)), name);
 }

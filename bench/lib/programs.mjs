@@ -12,9 +12,19 @@ const packages = { torch: 'python3-torch', torchvision: 'python3-torchvision', P
 /** Something that the person who runs the bench can mend. */
 export class PeerError extends Error {}
 
+/** Packages that set-up puts there for tests, timm among them. */
+const readers = fileURLToPath(new URL('../../.cache/python-readers', import.meta.url));
+
+/** The environment of an interpreter: the system's own is given the packages of the tests. */
+const environmentOf = (interpreter) =>
+  interpreter === python ? { ...process.env, PYTHONPATH: readers, PYTHONWARNINGS: 'ignore' } : process.env;
+
 /** Those of the modules that an interpreter cannot import. */
 export function missingModules(interpreter, modules) {
-  return modules.filter((name) => spawnSync(interpreter, ['-c', `import ${name}`], { stdio: 'ignore' }).status !== 0);
+  const env = environmentOf(interpreter);
+  return modules.filter(
+    (name) => spawnSync(interpreter, ['-c', `import ${name}`], { stdio: 'ignore', env }).status !== 0,
+  );
 }
 
 /** @throws PeerError naming the Debian packages of modules that are missing */
@@ -47,7 +57,8 @@ export class Program {
     const script = fileURLToPath(new URL(`../${folder}/${file}`, import.meta.url));
     const threads = String(options.threads);
     // Both sides: the same number of threads for OpenMP and for the BLAS library, set before they are loaded.
-    const env = { ...process.env, OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, MKL_NUM_THREADS: threads };
+    const own = side === 'ours' ? process.env : environmentOf(interpreter);
+    const env = { ...own, OMP_NUM_THREADS: threads, OPENBLAS_NUM_THREADS: threads, MKL_NUM_THREADS: threads };
     const [command, first] = side === 'ours' ? [process.execPath, []] : [interpreter, ['-u']];
     program.#name = `${side}: ${file}`;
     program.#child = spawn(command, [...first, script, JSON.stringify(options)], {
