@@ -56,7 +56,14 @@ export {
   type ViewOperation,
   type ViewParameters,
 } from './view-parameters.js';
-export { type ColorStep, planOfEvaluation, planOfParameters, planOfSpecs, type ViewPlan } from './view-plan.js';
+export {
+  type ColorStep,
+  planOfEvaluation,
+  planOfParameters,
+  planOfSpecs,
+  programKey,
+  type ViewPlan,
+} from './view-plan.js';
 export { ViewProgram, type ViewProgramOptions } from './view-program.js';
 export type {
   BlurSpec,

@@ -139,33 +139,31 @@ function stepsOfSpecs(specs: readonly ViewSpec[]): ColorStep[] {
   ];
 }
 
+/** What kinds of views have in common that one program can do: equal for them, different for others. */
+export function programKey({ size, interpolation, cropMode = 'resized', mean, std }: ViewSpec): string {
+  return [size, interpolation, cropMode, ...mean, ...std].join(' ');
+}
+
 /**
  * The plan of one kind of view, or of several that one program can do.
- * @param specs   of one size, one interpolation and one mode of crop
+ * @param specs   with one `programKey`
  * @param images  sizes of all images that views may be cut from
  * @throws SuaveError OUT_OF_RANGE without specs, or when they differ in what a program shares
  */
 export function planOfSpecs(specs: readonly ViewSpec[], images: ImageSizes): ViewPlan {
   const [first] = specs;
-  const borderOf = (spec: ViewSpec) => (spec.cropMode === 'simple' ? 'reflect' : 'zero');
-  const shared = (spec: ViewSpec) => [spec.size, spec.interpolation, borderOf(spec)].join();
-  if (first === undefined || specs.some((spec) => shared(spec) !== shared(first))) {
+  if (first === undefined || specs.some((spec) => programKey(spec) !== programKey(first))) {
     throw new SuaveError(
       'OUT_OF_RANGE',
-      `view program: expected views of one size, interpolation and crop mode, got ${specs.length} (${specs.map(({ name }) => name).join(', ')}) that differ. Make a program for each.`,
+      'view program: expected kinds of views of one size, interpolation, crop mode and normalization, got ' +
+        `${specs.map((spec) => `${spec.name} (${programKey(spec)})`).join(', ') || 'none'}. Make a program for each.`,
     );
   }
   const bounds = new Bounds();
   for (const spec of specs) boundsOfSpec(bounds, spec, images);
-  const { size, interpolation } = first;
-  return {
-    height: size,
-    width: size,
-    border: borderOf(first),
-    interpolation,
-    ...geometryOf(bounds),
-    steps: stepsOfSpecs(specs),
-  };
+  const { size, interpolation, cropMode } = first;
+  const border = cropMode === 'simple' ? 'reflect' : 'zero';
+  return { height: size, width: size, border, interpolation, ...geometryOf(bounds), steps: stepsOfSpecs(specs) };
 }
 
 /** The plan of evaluation. @param images  sizes of all images that are evaluated */

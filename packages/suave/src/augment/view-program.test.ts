@@ -118,10 +118,34 @@ describe('ViewProgram', () => {
         expect(views.narrow(0, 6 * kind, 6).equal(native)).toBe(true);
       }
       expect(() => ViewProgram.ofSpecs([pipelines.cifarGlobal, pipelines.cifarLocal], source, cpu)).toThrow(
-        /one size, interpolation and crop mode/,
+        /one size, .* got global \(32 .*\), local \(18 .*\)\. Make/,
       );
+      expect(() => ViewProgram.ofSpecs([], source, cpu)).toThrow(/got none/);
       const other = { ...pipelines.cifarLabeled, ...swavNormalization };
-      expect(() => ViewProgram.ofSpecs([pipelines.cifarGlobal, other], source, cpu)).toThrow(/one normalization/);
+      expect(() => ViewProgram.ofSpecs([pipelines.cifarGlobal, other], source, cpu)).toThrow(
+        /one size, .* and normalization, got/,
+      );
+    });
+  });
+
+  it('finds room for whatever the kinds of a program draw', () => {
+    const { size, interpolation, mean, std } = everything;
+    const kinds = [
+      everything,
+      pipelines.threeAugmentLabeled,
+      pipelines.cifarGlobal,
+      pipelines.dainoGlobal0,
+      pipelines.dainoGlobal1,
+      { ...pipelines.finetuneUnlabeled, grayProb: 0.5, solarize: { prob: 0.5, threshold: 9 }, equalizeProb: 0.5 },
+      { ...pipelines.cifarLabeled, jitter: { brightness: 0, contrast: 0.5, saturation: 0, hue: 0.1, prob: 0.9 } },
+    ].map((kind) => ({ ...kind, size, interpolation, mean, std }));
+    scope(() => {
+      const source = noiseImages([[8, 8]]);
+      const which = new Array<number>(300).fill(0);
+      for (const together of [kinds, ...kinds.map((kind) => [kind])]) {
+        using program = ViewProgram.ofSpecs(together, source, cpu);
+        for (const kind of together) program.encode(source, which, draw(kind, source, 0, which));
+      }
     });
   });
 

@@ -73,21 +73,13 @@ export class ViewProgram {
   }
 
   /**
-   * A program for one kind of view, or for several of one size, interpolation, crop mode and normalization: their rows may then be
-   * mixed in one table, which takes fewer kernels than one program for each, and more work where the kinds differ.
+   * A program for one kind of view, or for several with one `programKey`: their rows may then be mixed in one table, which takes fewer
+   * kernels than one program for each, and more work where the kinds differ.
    * @param images  sizes of all images that views may be cut from: they bound the crops
    * @throws SuaveError OUT_OF_RANGE when the kinds cannot share a program
    */
   static ofSpecs(specs: readonly ViewSpec[], images: ImageSizes, options: ViewProgramOptions): ViewProgram {
-    const plan = planOfSpecs(specs, images);
-    const [first] = specs;
-    if (specs.some(({ mean, std }) => [...mean, ...std].join() !== [...first.mean, ...first.std].join())) {
-      throw new SuaveError(
-        'OUT_OF_RANGE',
-        `view program: expected views of one normalization, got ${specs.map(({ name }) => name).join(', ')}. Make a program for each.`,
-      );
-    }
-    return new ViewProgram(plan, first, options);
+    return new ViewProgram(planOfSpecs(specs, images), specs[0], options);
   }
 
   /** A program for evaluation; its rows come from `evalParameters`. */
