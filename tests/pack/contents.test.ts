@@ -36,7 +36,7 @@ test('it holds what runs, what builds, and nothing else', () => {
   const kinds = [
     /^(package\.json|README\.md|LICENSE)$/,
     /^dist\/.*\.(js|d\.ts)$/,
-    /^native\/(preload\/)?[\w-]+\.(cc|h)$/,
+    /^native\/((preload|cuda-words\/crt)\/)?[\w-]+\.(cc|h)$/,
     /^native\/CMakeLists\.txt$/,
     /^scripts\/[\w-]+\.(mjs|d\.mts)$/,
     /^bin\/suave-torch\.mjs$/,
