@@ -108,6 +108,6 @@ for kind in "${kinds[@]}"; do
       mount --bind -o ro "$torch" "$place/opt/torch"
       option="--libtorch /opt/torch"
     fi
-    exec chroot "$place" /bin/bash -c "$3" inside "$option"
+    exec env -i JOBS="${JOBS-}" OMP_NUM_THREADS="${OMP_NUM_THREADS-}" "$(command -v chroot)" "$place" /bin/bash -c "$3" inside "$option"
   ' try "$place" "$([ "$kind" = debian ] && echo debian || realpath "$kind")" "$inside"
 done
