@@ -1,6 +1,7 @@
 /** @file Mixing with the drawn numbers in tensors gives the bits of mixing with numbers of the host. */
 import { diffTraces, fromTypedArray, manualSeed, randn, scope, tensor, traceOperators, zeros } from '@suave/torch';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
+import { itOnDevice, place } from '../../../../tests/fixtures/devices.js';
 import {
   encodeMix,
   mixLabeledOnDevice,
@@ -21,7 +22,7 @@ const cases: readonly Mix[] = [
   { lambda: 1, box: { top: 4, bottom: 4, left: 0, right: 3 } },
   { lambda: 0, box: { top: 0, bottom: 9, left: 0, right: 12 } },
 ];
-const onDevice = (mix: Mix) => fromTypedArray(encodeMix(mix), [numMixNumbers]);
+const onDevice = (mix: Mix) => place(fromTypedArray(encodeMix(mix), [numMixNumbers]));
 
 /** Normal numbers with zeros of both signs and infinity among them. */
 function images(seed: number, dtype: 'float32' | 'float64' = 'float32') {
@@ -33,7 +34,7 @@ function images(seed: number, dtype: 'float32' | 'float64' = 'float32') {
 }
 
 describe('mixing on the device', () => {
-  it('mixes images as on the host', () => {
+  itOnDevice('mixes images as on the host', () => {
     expect(
       cases.some(({ lambda }) => lambda === 1) && cases.some(({ box }) => box) && cases.some(({ box }) => !box),
     ).toBe(true);
@@ -42,7 +43,7 @@ describe('mixing on the device', () => {
         scope(() => {
           const [first, second] = [images(1, dtype), images(2, dtype)];
           const bits = dtype === 'float32' ? 'int32' : 'int64';
-          const got = mixOnDevice(first, second, onDevice(mix));
+          const got = mixOnDevice(place(first), place(second), onDevice(mix)).cpu();
           expect(got.view(bits).equal(applyMix(first, second, mix).view(bits))).toBe(true);
         });
       }
@@ -52,11 +53,11 @@ describe('mixing on the device', () => {
     );
   });
 
-  it('makes the same calls whatever was drawn, and reads nothing back', () => {
+  itOnDevice('makes the same calls whatever was drawn, and reads nothing back', () => {
     scope(() => {
-      const labels = tensor([2, 0, 1, 1, 3], { dtype: 'int64' });
-      const views = [1, 2, 3, 4].map((seed) => images(seed));
-      const mixes = zeros([2, numMixNumbers], { dtype: 'float64' });
+      const labels = place(tensor([2, 0, 1, 1, 3], { dtype: 'int64' }));
+      const views = [1, 2, 3, 4].map((seed) => place(images(seed)));
+      const mixes = place(zeros([2, numMixNumbers], { dtype: 'float64' }));
       const traces = cases.map((mix) => {
         mixes.copy_(onDevice(mix));
         return traceOperators(() => {
@@ -70,47 +71,52 @@ describe('mixing on the device', () => {
     });
   });
 
-  it('makes targets as on the host', () => {
+  itOnDevice('makes targets as on the host', () => {
     const labels = [2, 0, 1, 1, 3];
     for (const { lambda } of cases) {
       for (const smoothing of [0, 0.1]) {
         for (const dtype of ['float32', 'float64'] as const) {
           scope(() => {
             const options = { numClasses: 4, smoothing, dtype };
-            const labels_B = tensor(labels, { dtype: 'int64' });
-            const got = mixTargetsOnDevice(labels_B, tensor(lambda, { dtype: 'float64' }), options);
-            expect(got.equal(mixTargets(labels, lambda, options))).toBe(true);
-            expect(mixTargetsOnDevice(labels_B, 1, options).equal(mixTargets(labels, 1, options))).toBe(true);
+            const labels_B = place(tensor(labels, { dtype: 'int64' }));
+            const got = mixTargetsOnDevice(labels_B, place(tensor(lambda, { dtype: 'float64' })), options);
+            expect(got.cpu().equal(mixTargets(labels, lambda, options))).toBe(true);
+            expect(
+              mixTargetsOnDevice(labels_B, 1, options)
+                .cpu()
+                .equal(mixTargets(labels, 1, options)),
+            ).toBe(true);
           });
         }
       }
     }
   });
 
-  it('extends or replaces labeled batches and inserts mixed views', () => {
+  itOnDevice('extends or replaces labeled batches and inserts mixed views', () => {
     const labels = [2, 0, 1, 1, 3];
     for (const mode of ['extend', 'replace'] as const) {
       scope(() => {
         const options = { numClasses: 4, smoothing: 0.01 };
-        const labels_B = tensor(labels, { dtype: 'int64' });
+        const labels_B = place(tensor(labels, { dtype: 'int64' }));
         const mix = drawn.filter(({ lambda }) => lambda !== 1)[0];
         const host = mixLabeled(images(1), labels, mix, mode, options);
-        const device = mixLabeledOnDevice(images(1), labels_B, onDevice(mix), mode, options);
-        expect(device.images.equal(host.images)).toBe(true);
-        expect(device.targets.equal(host.targets)).toBe(true);
+        const device = mixLabeledOnDevice(place(images(1)), labels_B, onDevice(mix), mode, options);
+        expect(device.images.cpu().equal(host.images)).toBe(true);
+        expect(device.targets.cpu().equal(host.targets)).toBe(true);
         expect(device.numOriginal).toBe(host.numOriginal);
       });
     }
     scope(() => {
       const views = [1, 2, 3, 4].map((seed) => images(seed));
       const mixes = cases.slice(2, 4);
-      const table = fromTypedArray(Float64Array.from(mixes.flatMap((mix) => [...encodeMix(mix)])), [2, numMixNumbers]);
+      const numbers = mixes.flatMap((mix) => [...encodeMix(mix)]);
+      const table = place(fromTypedArray(Float64Array.from(numbers), [2, numMixNumbers]));
       for (const positions of ['true', 'official'] as const) {
         const host = mixViews(views, mixes, 'all', positions);
-        const device = mixViewsOnDevice(views, table, 'all', positions);
+        const device = mixViewsOnDevice(views.map(place), table, 'all', positions);
         expect(device.positions).toEqual(host.positions);
         expect(device.lambdas.map((lambda) => lambda.item())).toEqual(host.lambdas);
-        expect(device.views.map((view, i) => view.equal(host.views[i]))).toEqual(new Array(6).fill(true));
+        expect(device.views.map((view, i) => view.cpu().equal(host.views[i]))).toEqual(new Array(6).fill(true));
       }
       expect(() => mixViewsOnDevice(views, table, 'globals')).toThrow(/1 mixes, got 4 views and 2 mixes/);
     });

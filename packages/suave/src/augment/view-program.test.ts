@@ -12,6 +12,7 @@ import {
 } from '@suave/torch';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { itOnDevice, place, testDevice } from '../../../../tests/fixtures/devices.js';
 import { noiseImages } from '../../../../tests/fixtures/noise-images.js';
 import { applyViews } from './apply.js';
 import { drawViews } from './draw.js';
@@ -25,7 +26,8 @@ import { planOfParameters, planOfSpecs } from './view-plan.js';
 import { ViewProgram, type ViewProgramOptions } from './view-program.js';
 import type { EvalSpec, ViewSpec } from './view-spec.js';
 
-const cpu = { device: 'cpu' } as const;
+/** On the device of the test. */
+const here = () => ({ device: testDevice() });
 const sizes = [
   [48, 64],
   [50, 33],
@@ -38,8 +40,12 @@ const draw = (spec: ViewSpec, source: PixelSource, view: number, which: ArrayLik
   drawViews(spec, source, which, { seed: 5, stage: 0, stream: 'labeled', epochs: 0, view });
 
 function apply(program: ViewProgram, source: PixelSource, parameters: ViewParameters, which = indices): Tensor {
-  const numbers = program.encode(source, which, parameters);
-  return program.apply(source.pixels, fromTypedArray(numbers, [which.length, program.columns]));
+  return program.apply(place(source.pixels), tableOf(program, program.encode(source, which, parameters)));
+}
+
+/** Rows of numbers on the device of the test. */
+function tableOf(program: ViewProgram, numbers: Float64Array): Tensor {
+  return place(fromTypedArray(numbers, [numbers.length / program.columns, program.columns]));
 }
 
 /** All that a view can have, in the orders of both jitters and 3-Augment. */
@@ -67,62 +73,63 @@ describe('ViewProgram', () => {
     ['in small pieces', { ...pipelines.imagenetLocal, size: 19 }, { pixelsPerChunk: 8000 }],
   ];
 
-  it.each(specs)('gives the bytes of the native operator: %s', (_, spec, options) => {
-    scope(() => {
-      const source = noiseImages(sizes);
-      using program = ViewProgram.ofSpecs([spec], source, { ...cpu, ...options });
-      for (let view = 0; view < 4; view++) {
-        scope(() => {
-          const parameters = draw(spec, source, view);
-          const before = liveTensors().count;
-          const views = scope(() => apply(program, source, parameters));
-          expect(liveTensors().count).toBe(before + 1);
-          const { dtype = 'float32', memoryFormat = 'contiguous' } = options;
-          expect([views.dtype, views.isContiguous(memoryFormat)]).toEqual([dtype, true]);
-          const native = applyViews(source, indices, parameters, spec, { path: 'native', dtype });
-          expect(views.equal(native)).toBe(true);
-        });
-      }
-    });
-  });
-
-  it.each(specs)('makes the same calls whatever was drawn, and reads nothing back: %s', (_, spec, options) => {
-    scope(() => {
-      const source = noiseImages(sizes);
-      using program = ViewProgram.ofSpecs([spec], source, { ...cpu, ...options });
-      const table = zeros([indices.length, program.columns], { dtype: 'float64' });
-      const [first, second] = [0, 1].map((view) => {
-        const numbers = program.encode(source, indices, draw(spec, source, view));
-        table.copy_(fromTypedArray(numbers, table.shape));
-        return traceOperators(() => program.apply(source.pixels, table));
+  for (const [name, spec, options] of specs) {
+    itOnDevice(`gives the bytes of the native operator: ${name}`, () => {
+      scope(() => {
+        const source = noiseImages(sizes);
+        using program = ViewProgram.ofSpecs([spec], source, { ...here(), ...options });
+        for (let view = 0; view < 4; view++) {
+          scope(() => {
+            const parameters = draw(spec, source, view);
+            const before = liveTensors().count;
+            const views = scope(() => apply(program, source, parameters));
+            expect(liveTensors().count).toBe(before + 1);
+            const { dtype = 'float32', memoryFormat = 'contiguous' } = options;
+            expect([views.dtype, views.isContiguous(memoryFormat)]).toEqual([dtype, true]);
+            const native = applyViews(source, indices, parameters, spec, { path: 'native', dtype });
+            expect(views.cpu().equal(native)).toBe(true);
+          });
+        }
       });
-      expect(first.result.equal(second.result)).toBe(false);
-      expect(diffTraces(first.calls, second.calls)).toBeNull();
-      expect(first.hostReads).toBe(0);
-      const others = new Set(first.calls.map(({ name }) => name).filter((name) => name.startsWith('addon::')));
-      expect([...others].sort()).toEqual(['addon::autocastBegin', 'addon::autocastEnd', 'addon::setGradEnabled']);
     });
-  });
 
-  it('does several kinds of views in one table', () => {
+    itOnDevice(`makes the same calls whatever was drawn, and reads nothing back: ${name}`, () => {
+      scope(() => {
+        const source = noiseImages(sizes);
+        const pixels = place(source.pixels);
+        using program = ViewProgram.ofSpecs([spec], source, { ...here(), ...options });
+        const table = place(zeros([indices.length, program.columns], { dtype: 'float64' }));
+        const [first, second] = [0, 1].map((view) => {
+          table.copy_(tableOf(program, program.encode(source, indices, draw(spec, source, view))));
+          return traceOperators(() => program.apply(pixels, table));
+        });
+        expect(first.result.equal(second.result)).toBe(false);
+        expect(diffTraces(first.calls, second.calls)).toBeNull();
+        expect(first.hostReads).toBe(0);
+        const others = new Set(first.calls.map((call) => call.name).filter((call) => call.startsWith('addon::')));
+        expect([...others].sort()).toEqual(['addon::autocastBegin', 'addon::autocastEnd', 'addon::setGradEnabled']);
+      });
+    });
+  }
+
+  itOnDevice('does several kinds of views in one table', () => {
     scope(() => {
       const source = noiseImages(sizes);
       const kinds = [pipelines.cifarGlobal, pipelines.cifarLabeled];
-      using program = ViewProgram.ofSpecs(kinds, source, cpu);
+      using program = ViewProgram.ofSpecs(kinds, source, here());
       const drawn = kinds.map((spec, view) => draw(spec, source, view));
-      const numbers = drawn.map((parameters) => program.encode(source, indices, parameters));
-      const table = fromTypedArray(Float64Array.from(numbers.flatMap((rows) => [...rows])), [12, program.columns]);
-      const views = program.apply(source.pixels, table);
+      const numbers = drawn.flatMap((parameters) => [...program.encode(source, indices, parameters)]);
+      const views = program.apply(place(source.pixels), tableOf(program, Float64Array.from(numbers))).cpu();
       for (const [kind, spec] of kinds.entries()) {
         const native = applyViews(source, indices, drawn[kind], spec);
         expect(views.narrow(0, 6 * kind, 6).equal(native)).toBe(true);
       }
-      expect(() => ViewProgram.ofSpecs([pipelines.cifarGlobal, pipelines.cifarLocal], source, cpu)).toThrow(
+      expect(() => ViewProgram.ofSpecs([pipelines.cifarGlobal, pipelines.cifarLocal], source, here())).toThrow(
         /one size, .* got global \(32 .*\), local \(18 .*\)\. Make/,
       );
-      expect(() => ViewProgram.ofSpecs([], source, cpu)).toThrow(/got none/);
+      expect(() => ViewProgram.ofSpecs([], source, here())).toThrow(/got none/);
       const other = { ...pipelines.cifarLabeled, ...swavNormalization };
-      expect(() => ViewProgram.ofSpecs([pipelines.cifarGlobal, other], source, cpu)).toThrow(
+      expect(() => ViewProgram.ofSpecs([pipelines.cifarGlobal, other], source, here())).toThrow(
         /one size, .* and normalization, got/,
       );
     });
@@ -143,39 +150,42 @@ describe('ViewProgram', () => {
       const source = noiseImages([[8, 8]]);
       const which = new Array<number>(300).fill(0);
       for (const together of [kinds, ...kinds.map((kind) => [kind])]) {
-        using program = ViewProgram.ofSpecs(together, source, cpu);
+        using program = ViewProgram.ofSpecs(together, source, here());
         for (const kind of together) program.encode(source, which, draw(kind, source, 0, which));
       }
     });
   });
 
-  it('evaluates, with and without borders', () => {
+  itOnDevice('evaluates, with and without borders', () => {
     scope(() => {
       const source = noiseImages(sizes);
       for (const crop of [16, 40]) {
         const spec: EvalSpec = { resize: 24, crop, interpolation: 'bicubic', ...swavNormalization };
-        using program = ViewProgram.ofEvaluation(spec, source, cpu);
+        using program = ViewProgram.ofEvaluation(spec, source, here());
         const parameters = evalParameters(source, indices, spec);
-        expect(apply(program, source, parameters).equal(applyViews(source, indices, parameters, spec))).toBe(true);
+        const native = applyViews(source, indices, parameters, spec);
+        expect(apply(program, source, parameters).cpu().equal(native)).toBe(true);
       }
     });
   });
 
-  it('gives the same bits from crops that the host gathered, and inside of autocast', () => {
+  itOnDevice('gives the same bits from crops that the host gathered, and inside of autocast', () => {
     scope(() => {
       const source = noiseImages(sizes);
+      const pixels = place(source.pixels);
       const spec = pipelines.cifarGlobal;
       const parameters = draw(spec, source, 0);
-      using program = new ViewProgram(planOfParameters(parameters, spec.interpolation), spec, cpu);
-      const table = fromTypedArray(program.encode(source, indices, parameters), [6, program.columns]);
-      const views = program.apply(source.pixels, table);
-      expect(autocast('cpu', 'bfloat16', () => program.apply(source.pixels, table)).equal(views)).toBe(true);
+      using program = new ViewProgram(planOfParameters(parameters, spec.interpolation), spec, here());
+      const table = tableOf(program, program.encode(source, indices, parameters));
+      const views = program.apply(pixels, table);
+      const kind = testDevice().startsWith('cuda') ? 'cuda' : 'cpu';
+      expect(autocast(kind, 'bfloat16', () => program.apply(pixels, table)).equal(views)).toBe(true);
       const whole = encodeViews([{ crop: { top: 0, left: 0, height: 32, width: 32 } }], { height: 9, width: 9 });
-      using small = new ViewProgram(planOfParameters(whole, 'bilinear'), spec, cpu);
-      const row = fromTypedArray(small.encode(source, [3], whole), [1, small.columns]);
+      using small = new ViewProgram(planOfParameters(whole, 'bilinear'), spec, here());
+      const row = tableOf(small, small.encode(source, [3], whole));
       const crop = source.pixels.narrow(0, source.offsets[3], 3 * 32 * 32).reshape([1, 32, 32, 3]);
       const crops = crop.permute([0, 1, 3, 2]).contiguous();
-      expect(small.applyToCrops(row, () => crops).equal(small.apply(source.pixels, row))).toBe(true);
+      expect(small.applyToCrops(row, () => crops).equal(small.apply(pixels, row))).toBe(true);
     });
   });
 
@@ -183,7 +193,7 @@ describe('ViewProgram', () => {
     scope(() => {
       const source = noiseImages(sizes);
       const spec = pipelines.cifarLabeled;
-      using program = ViewProgram.ofSpecs([spec], { heights: [32], widths: [32] }, cpu);
+      using program = ViewProgram.ofSpecs([spec], { heights: [32], widths: [32] }, here());
       const encode = (view: Parameters<typeof encodeViews>[0][number], image = 3, size = 32) =>
         program.encode(source, [image], encodeViews([view], { height: size, width: size }));
       const crop = { top: 0, left: 0, height: 32, width: 32 };
