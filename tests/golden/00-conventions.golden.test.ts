@@ -4,6 +4,7 @@ import { type Fill, fillValues, nameHash, project, waveHash } from './waves.js';
 
 goldenGroup('00', [
   {
+    hostOnly: true,
     when: (golden) => 'name_hash' in golden.params,
     run: (golden) => {
       const fill = /convention "(sin|hash)"/.exec(golden.entry.checks)![1] as Fill;
@@ -16,12 +17,14 @@ goldenGroup('00', [
     },
   },
   {
+    hostOnly: true,
     when: (golden) => golden.names('expected').length > 0,
     run: (golden) => {
       for (const name of golden.names('expected')) golden.check(name, waveHash(name, golden.tensor(name).data.length));
     },
   },
   {
+    hostOnly: true,
     when: (golden) => Object.keys(golden.expectedValues).some((name) => name.startsWith('proj_')),
     run: (golden) => {
       for (const value of Object.keys(golden.expectedValues)) {

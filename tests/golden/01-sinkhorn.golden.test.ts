@@ -65,6 +65,7 @@ goldenGroup('01', [
   },
   {
     when: (golden) => Number(golden.params.world_size) > 1,
+    hostOnly: ['real processes'],
     variants: (golden) => ({
       'real processes': async () => {
         const results = await runRanks(

@@ -5,6 +5,7 @@
 import { grad, keep, nn, oneHot, scope, type Tensor, zeros } from '@suave/torch';
 import { lossWeights, softCrossEntropy } from '../../packages/suave/src/methods/index.js';
 import { normalizeRows_, type PrototypeNetwork, type SwavOutput } from '../../packages/suave/src/models/index.js';
+import { testDevice } from '../fixtures/devices.js';
 import { type GoldenCase, goldenGroup } from './harness.js';
 import { RecordingSuave } from './recording-suave.js';
 import { toTensor } from './tensors.js';
@@ -21,7 +22,7 @@ class GivenNetwork extends nn.Module implements PrototypeNetwork {
 
   constructor(dim: number, count: number, dtype: Float, ensemble: boolean) {
     super();
-    this.prototypes = new nn.Linear(dim, count, { bias: false, dtype });
+    this.prototypes = new nn.Linear(dim, count, { bias: false, dtype, device: testDevice() });
     this.embeddingSize = dim;
     this.#ensemble = ensemble;
   }
@@ -177,7 +178,7 @@ function runStep(golden: GoldenCase, index: number, dtype: Float, made: ReturnTy
   model.give(embedding, online);
   teacher?.give(toTensor(golden.tensor(`${step}.ema_embedding_globals`), dtype), []);
   const mixup = golden.params.mixup_lab === true && golden.params.mixup_lab_type === 'extend';
-  const image = (rows: number) => zeros([rows, 1, 1, 1], { dtype });
+  const image = (rows: number) => zeros([rows, 1, 1, 1], { dtype, device: testDevice() });
   const usesQueue = method.queue?.isFull ?? false;
   const progress = { step: 0, epoch: 0, stepsPerEpoch: 1, epochs: 1, totalSteps: 1 };
   const { loss, terms } = method.step(

@@ -144,6 +144,7 @@ goldenGroup('04', [
   },
   {
     when: (golden) => isLoss(golden) && Number(golden.params.world_size) > 1,
+    hostOnly: ['real processes'],
     variants: (golden) => ({
       'real processes': async () => {
         const params = lossParams(golden);
@@ -174,10 +175,12 @@ goldenGroup('04', [
   ...scheduleHandlers,
   {
     when: (golden) => 'regularized' in golden.expectedValues && 'model' in golden.params,
+    hostOnly: true,
     run: (golden) => checkGroups(golden, describedDinoModel(golden.params.model as string, golden.params, 'float32')),
   },
   {
     when: (golden) => 'regularized' in golden.expectedValues && /resnet\d+/.test(golden.entry.checks),
+    hostOnly: true,
     run: (golden) =>
       checkGroups(golden, createBackbone(/resnet\d+/.exec(golden.entry.checks)![0], { numClasses: 1000 })),
   },

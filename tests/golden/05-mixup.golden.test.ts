@@ -10,6 +10,7 @@ import {
   mixTargets,
   mixViews,
 } from '../../packages/suave/src/augment/index.js';
+import { testDevice } from '../fixtures/devices.js';
 import { type GoldenCase, goldenGroup, type Numbers } from './harness.js';
 import { toTensor } from './tensors.js';
 
@@ -70,6 +71,7 @@ function checkViews(golden: GoldenCase): void {
 goldenGroup('05', [
   {
     when: (golden) => golden.names().includes('rows'),
+    hostOnly: true,
     run: (golden) => {
       const { data, shape } = golden.tensor('rows');
       const got = Array.from({ length: shape[0] }, (_, row) => {
@@ -84,7 +86,11 @@ goldenGroup('05', [
     when: (golden) => golden.names('expected').includes('target'),
     run: (golden) =>
       scope(() => {
-        const options = { numClasses: golden.number('num_classes'), smoothing: golden.number('smoothing') };
+        const options = {
+          numClasses: golden.number('num_classes'),
+          smoothing: golden.number('smoothing'),
+          device: testDevice(),
+        };
         check(golden, 'target', mixTargets(labelsOf(golden), golden.number('lam'), options));
       }),
   },

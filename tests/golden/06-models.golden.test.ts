@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type nn, noGrad, rand, scope, type Tensor } from '@suave/torch';
 import { createBackbone, type SwavModel, type VisionTransformer } from '../../packages/suave/src/models/index.js';
+import { place, testDevice } from '../fixtures/devices.js';
 import { type GoldenCase, goldenGroup, goldenPath } from './harness.js';
 import { buildSwavModel, doubles, fillModel, type ModelParams } from './model-cases.js';
 import {
@@ -50,7 +51,12 @@ function checkSwav(golden: GoldenCase, dtype: Float): void {
 /** A network of torchvision with a stem for small images and a classifier. */
 function checkTorchvision(golden: GoldenCase, dtype: Float): void {
   const [, arch] = /torchvision (resnet\d+)/.exec(golden.entry.checks)!;
-  const model = createBackbone(arch!, { stem: 'cifar', numClasses: golden.number('num_classes'), dtype });
+  const model = createBackbone(arch!, {
+    stem: 'cifar',
+    numClasses: golden.number('num_classes'),
+    dtype,
+    device: testDevice(),
+  });
   checkModel(golden, dtype, model, (network, images) => ({ output: network.forward(images[0]) }));
 }
 
@@ -76,6 +82,7 @@ function checkTransformer(golden: GoldenCase, dtype: Float): void {
     patchSize: golden.number('patch_size'),
     dropPathRate: golden.number('drop_path_rate'),
     dtype,
+    device: testDevice(),
   }) as VisionTransformer;
   checkModel(golden, dtype, backbone, (model, inputs) => {
     for (const [i, input] of (golden.params.inputs_in_order as string[]).entries())
@@ -139,7 +146,7 @@ function checkEnsemble(golden: GoldenCase): void {
     throw new Error(`${golden.id}: the ensemble classifier takes ${width} features, all together are ${complete}.`);
   scope(() =>
     model
-      .forward([rand([4, 3, 32, 32])], 4)
+      .forward([place(rand([4, 3, 32, 32]))], 4)
       .online.at(-1)!
       .sum()
       .backward(),
@@ -197,6 +204,7 @@ goldenGroup('06', [
   { when: (golden) => 'pos_embed' in golden.params, run: checkPositions },
   {
     when: (golden) => golden.entry.json_file !== undefined,
+    hostOnly: true,
     variants: (golden) =>
       Object.fromEntries(
         Object.entries(KEYS(golden)).map(([name, stored]) => {

@@ -5,6 +5,7 @@
 import { scope } from '@suave/torch';
 import { expect } from 'vitest';
 import { evalTransform, imagenetNormalization, type PerChannel } from '../../packages/suave/src/augment/index.js';
+import { testDevice } from '../fixtures/devices.js';
 import { describeDraws, jitterRanges, type RangeTable } from './draw-statistics.js';
 import { type GoldenCase, goldenGroup, type Numbers } from './harness.js';
 import {
@@ -72,7 +73,7 @@ function checkEvaluation(golden: GoldenCase, path: 'native' | 'tensor'): void {
   const interpolation = golden.id.includes('bicubic') ? 'bicubic' : 'bilinear';
   const spec = { interpolation, ...imagenetNormalization } as const;
   const evaluate = (resize: number | null, crop: number) =>
-    evalTransform(sourceOf(image), [0], { ...spec, resize, crop }, { path, dtype: 'uint8' })
+    evalTransform(sourceOf(image), [0], { ...spec, resize, crop }, { path, dtype: 'uint8', device: testDevice() })
       .reshape([3, crop, crop])
       .permute([1, 2, 0])
       .contiguous()
@@ -88,6 +89,7 @@ goldenGroup('07', [
   { when: (golden) => golden.names('input').includes('file_bytes'), testedIn: '07-decode.golden.test.ts' },
   {
     when: (golden) => golden.names('input').includes('img0'),
+    hostOnly: true,
     run: (golden) =>
       scope(() => {
         for (const name of golden.names('input')) {
@@ -98,22 +100,27 @@ goldenGroup('07', [
   },
   {
     when: (golden) => 'crops' in golden.params,
+    hostOnly: ['native'],
     variants: (golden) => bothPaths((path) => checkCrops(golden, path)),
   },
   {
     when: (golden) => 'blur_radius' in golden.params,
+    hostOnly: ['native'],
     variants: (golden) => bothPaths((path) => checkSingleOperations(golden, path)),
   },
   {
     when: (golden) => 'operations' in golden.params,
+    hostOnly: ['native'],
     variants: (golden) => bothPaths((path) => checkChain(golden, path)),
   },
   {
     when: (golden) => golden.id.startsWith('eval_'),
+    hostOnly: ['native'],
     variants: (golden) => bothPaths((path) => checkEvaluation(golden, path)),
   },
   {
     when: (golden) => 'mean' in golden.params && 'std' in golden.params,
+    hostOnly: ['native'],
     variants: (golden) =>
       bothPaths((path) => {
         const image = sourceImage(golden.number('image'));
@@ -124,6 +131,7 @@ goldenGroup('07', [
   },
   {
     when: (golden) => 'quantile_levels' in golden.params,
+    hostOnly: true,
     run: (golden) => {
       const got = describeDraws(golden.params as unknown as Parameters<typeof describeDraws>[0]);
       for (const name of golden.names('expected')) {
@@ -135,6 +143,7 @@ goldenGroup('07', [
   },
   {
     when: (golden) => 'swav' in golden.expectedValues && 'daino' in golden.expectedValues,
+    hostOnly: true,
     run: (golden) => {
       const tables = jitterRanges();
       for (const [name, expected] of Object.entries(golden.expectedValues as unknown as RangeTable)) {

@@ -5,6 +5,7 @@ import {
   pawsNearestNeighbourScores,
   softNearestNeighbours,
 } from '../../packages/suave/src/methods/paws/soft-neighbours.js';
+import { testDevice } from '../fixtures/devices.js';
 import { type GoldenCase, goldenGroup } from './harness.js';
 import { toTensor } from './tensors.js';
 
@@ -27,7 +28,7 @@ function checkLabels(golden: GoldenCase, dtype: Float): void {
       uniqueClasses: golden.params.unique_classes === true,
       smoothing: golden.number('smoothing'),
     },
-    { dtype },
+    { dtype, device: testDevice() },
   );
   golden.check('labels', numbers(labels));
 }
@@ -91,6 +92,7 @@ goldenGroup('09', [
   { when: (golden) => golden.has('grad_z'), variants: both(checkSuncet) },
   {
     when: (golden) => 'ref_lr' in golden.params,
+    hostOnly: true,
     run: (golden) => {
       const law: optim.WarmupCosine = {
         base: golden.number('ref_lr'),

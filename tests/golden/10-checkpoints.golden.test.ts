@@ -155,6 +155,6 @@ function refuse(golden: GoldenCase): void {
 }
 
 goldenGroup('10', [
-  { when: (golden) => expectedOf(golden).negative === true, run: refuse },
-  { when: (golden) => expectedOf(golden).tensors !== undefined, run: accept },
+  { when: (golden) => expectedOf(golden).negative === true, hostOnly: true, run: refuse },
+  { when: (golden) => expectedOf(golden).tensors !== undefined, hostOnly: true, run: accept },
 ]);

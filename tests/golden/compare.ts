@@ -2,6 +2,7 @@
  * @file Comparison of numbers with a golden tolerance. A failure names the worst element: its index, both
  * values, absolute and relative error, and the error that was allowed.
  */
+import { toleranceOf } from '../fixtures/device-tests.js';
 
 /** Anything numeric that a comparison accepts. */
 export type Numbers = ArrayLike<number> | ArrayLike<bigint>;
@@ -15,6 +16,35 @@ export interface Tolerance {
   readonly rtol?: number;
   /** Allowed absolute error per element, added to atol + rtol·|ref|. */
   readonly allowed?: ArrayLike<number>;
+}
+
+/** How much wider a golden tolerance is on an accelerator: it was measured between two ways to compute on one CPU. */
+const DEVICE_FACTOR = 4;
+
+/**
+ * The tolerance on a device: as it is on the CPU, and for integers anywhere. Elsewhere four times as wide, with room for the device's
+ * rounding (`toleranceOf`) at the size of the largest number. What is compared more closely than float32 can be is float64.
+ */
+export function forDevice(
+  device: string,
+  tolerance: Tolerance | 'exact',
+  got: Numbers,
+  reference: Numbers,
+): Tolerance | 'exact' {
+  const isInteger = !(Array.isArray(got) || got instanceof Float32Array || got instanceof Float64Array);
+  if (device === 'cpu' || isInteger) return tolerance;
+  const { atol = 0, rtol = 0, allowed } = tolerance === 'exact' ? {} : tolerance;
+  const sizes = Array.from(reference as ArrayLike<number | bigint>, (value) => Math.abs(Number(value)));
+  const finite = sizes.filter(Number.isFinite);
+  const largest = finite.reduce((left, right) => Math.max(left, right), 0);
+  const allowance = sizes.reduce((left, _, i) => Math.max(left, atol + rtol * largest + (allowed?.[i] ?? 0)), 0);
+  const isDouble = tolerance !== 'exact' && allowance < 1e-7 * largest;
+  const room = toleranceOf(device, isDouble ? 'float64' : 'float32');
+  return {
+    atol: DEVICE_FACTOR * atol + room.atol * largest,
+    rtol: DEVICE_FACTOR * rtol + room.rtol,
+    ...(allowed && { allowed: Array.from(allowed, (each) => DEVICE_FACTOR * each) }),
+  };
 }
 
 /** What a comparison found; `ok` when every element is within its tolerance. */

@@ -2,6 +2,7 @@
 import { type Collective, cat, chunk, fromTypedArray, scope, type Tensor } from '@suave/torch';
 import { logProbabilities, swappedLoss, TeacherTargets } from '../../packages/suave/src/methods/index.js';
 import type { DinoModel } from '../../packages/suave/src/models/index.js';
+import { place, testDevice } from '../fixtures/devices.js';
 import type { GoldenCase } from './harness.js';
 import { doubles, fillModel } from './model-cases.js';
 import { toTensor } from './tensors.js';
@@ -71,7 +72,7 @@ export function teacherTargets(params: DinoLossParams, dtype: Float, collective:
     },
     centerMomentum: params.center_momentum,
     dtype,
-    device: 'cpu',
+    device: testDevice(),
     collective,
   });
 }
@@ -107,5 +108,5 @@ export function storedScores(golden: GoldenCase, dtype: Float, prefix = ''): Par
 
 /** A tensor of ones in the shape of another, as a gradient. */
 export function onesLike(tensor: Tensor): Tensor {
-  return fromTypedArray(new Float32Array(tensor.numel).fill(1), tensor.shape);
+  return place(fromTypedArray(new Float32Array(tensor.numel).fill(1), tensor.shape));
 }

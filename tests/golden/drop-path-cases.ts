@@ -22,6 +22,7 @@ export const dropPathHandlers: readonly Handler[] = [
       }),
   },
   {
+    hostOnly: true,
     when: (golden) => 'rates' in golden.expectedValues,
     run: (golden) => {
       const expected = golden.expectedValues.rates as Record<string, number[]>;

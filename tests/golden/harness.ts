@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'vitest';
-import { assertNumbers, type Numbers, type Tolerance } from './compare.js';
+import { devices, mentionAbsent, runOnDevice, testDevice } from '../fixtures/devices.js';
+import { assertNumbers, forDevice, type Numbers, type Tolerance } from './compare.js';
 import { type GoldenTensor, readGoldenFile } from './safetensors-file.js';
 
 export { assertNumbers, compareNumbers, type Numbers, type Tolerance } from './compare.js';
@@ -205,7 +206,8 @@ export class GoldenCase {
    */
   check(name: string, got: Numbers, tolerance: Tolerance | 'exact' = this.tolerance(name)): void {
     const expected = this.tensor(name);
-    assertNumbers(got, expected.data, tolerance, `${this.id}/${name}`, expected.shape);
+    const allowed = forDevice(testDevice(), tolerance, got, expected.data);
+    assertNumbers(got, expected.data, allowed, `${this.id}/${name}`, expected.shape);
   }
 
   /** Compares a number, flag, string or list with `expected_values[name]` under its tolerance (1e-9 without one). */
@@ -223,7 +225,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function checkTree(got: unknown, expected: unknown, tolerance: Tolerance, label: string): void {
   if (typeof expected === 'number' && typeof got === 'number') {
-    assertNumbers([got], [expected], tolerance, label);
+    assertNumbers([got], [expected], forDevice(testDevice(), tolerance, [got], [expected]), label);
   } else if (Array.isArray(expected) && Array.isArray(got) && expected.length === got.length) {
     expected.forEach((value, i) => {
       checkTree(got[i], value, tolerance, `${label}[${i}]`);
@@ -249,6 +251,8 @@ export interface Handler {
   readonly when: (golden: GoldenCase) => boolean;
   readonly run?: (golden: GoldenCase) => void | Promise<void>;
   readonly variants?: (golden: GoldenCase) => Record<string, () => void | Promise<void>>;
+  /** Whether it needs no device (files, draws, integers), or which variants do not: they run once. False by default. */
+  readonly hostOnly?: boolean | readonly string[];
 }
 
 /** Cases of a group that another file tests. */
@@ -259,13 +263,15 @@ export interface Elsewhere {
 }
 
 /**
- * Makes a test of every case of a group: the first handler whose `when` holds decides. A case that no handler
+ * Makes a test of every case of a group on each device: the first handler whose `when` holds decides. A case that no handler
  * knows fails, so that nothing in a golden folder is passed over in silence.
  */
 export function goldenGroup(group: string, handlers: readonly (Handler | Elsewhere)[], timeoutMs = 600_000): void {
   describe(`golden ${group}`, () => {
     const cases = casesOf(group);
     if (cases.length === 0) test.skip('no case of this group in the golden folder', () => {});
+    const present = devices();
+    let needsDevice = false;
     for (const golden of cases) {
       const handler = handlers.find((candidate) => candidate.when(golden));
       if (!handler) {
@@ -277,9 +283,16 @@ export function goldenGroup(group: string, handlers: readonly (Handler | Elsewhe
         if (handler.run) variants[''] = () => handler.run!(golden);
         for (const [name, body] of Object.entries(variants)) {
           const title = name ? `${golden.id} (${name})` : golden.id;
-          test(title, async () => body(), timeoutMs);
+          const { hostOnly = false } = handler;
+          const isHostOnly = typeof hostOnly === 'boolean' ? hostOnly : hostOnly.includes(name);
+          for (const device of isHostOnly ? ['cpu'] : present) {
+            const where = device === 'cpu' ? '' : ` on ${device}`;
+            test(title + where, async () => runOnDevice(device, title, body), timeoutMs);
+          }
+          needsDevice ||= !isHostOnly;
         }
       }
     }
+    if (needsDevice) mentionAbsent();
   });
 }

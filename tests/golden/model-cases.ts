@@ -1,6 +1,7 @@
 /** @file Golden models: built from the manifest's parameters, filled by name, projected for comparison. */
 import { fromTypedArray, type nn, noGrad, scope, type Tensor } from '@suave/torch';
 import { type BlockKind, createBackbone, ResNet, SwavModel } from '../../packages/suave/src/models/index.js';
+import { testDevice } from '../fixtures/devices.js';
 import { type Fill, fillValues } from './waves.js';
 
 type Float = 'float32' | 'float64';
@@ -22,10 +23,10 @@ export interface ModelParams {
 /** `resnet50` or `ResNet(Bottleneck,[1,1,1,1],widen=2)`. */
 function backboneOf(arch: string, dtype: Float) {
   const spelled = /^ResNet\((Bottleneck|BasicBlock),\[([\d,]+)\](?:,widen=(\d+))?\)$/.exec(arch);
-  if (!spelled) return createBackbone(arch, { dtype });
+  if (!spelled) return createBackbone(arch, { dtype, device: testDevice() });
   const block: BlockKind = spelled[1] === 'Bottleneck' ? 'bottleneck' : 'basic';
   const width = Number(spelled[3] ?? 1);
-  return new ResNet({ block, blocks: spelled[2]!.split(',').map(Number), width, dtype });
+  return new ResNet({ block, blocks: spelled[2]!.split(',').map(Number), width, dtype, device: testDevice() });
 }
 
 /** A model of the SwAV family with fresh weights. */
@@ -39,6 +40,7 @@ export function buildSwavModel(params: ModelParams, dtype: Float, onlineHeads = 
     onlineClasses: onlineHeads && params.online_eval_multi ? (params.num_classes ?? 1000) : null,
     ensembleHead: onlineHeads && params.ensemble_eval === true,
     dtype,
+    device: testDevice(),
   });
 }
 

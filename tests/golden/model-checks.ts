@@ -1,5 +1,6 @@
 /** @file What is compared of a golden model: outputs, running statistics, gradients, state-dict keys. */
 import { fromTypedArray, type nn, scope, type Tensor } from '@suave/torch';
+import { testDevice } from '../fixtures/devices.js';
 import { assertNumbers, type GoldenCase } from './harness.js';
 import { doubles, fillModel } from './model-cases.js';
 import { imagesFromBytes } from './tensors.js';
@@ -17,7 +18,9 @@ const SUFFIX: Record<Float, string> = { float32: '', float64: '_f64' };
 function waveLoss(outputs: Outputs): Tensor {
   return Object.entries(outputs)
     .map(([name, out]) =>
-      out.mul(fromTypedArray(waveHash(`loss:${name}`, out.numel), out.shape, { dtype: out.dtype })).sum(),
+      out
+        .mul(fromTypedArray(waveHash(`loss:${name}`, out.numel), out.shape, { dtype: out.dtype, device: testDevice() }))
+        .sum(),
     )
     .reduce((left, right) => left.add(right));
 }

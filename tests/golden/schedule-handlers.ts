@@ -27,6 +27,7 @@ const has = (golden: GoldenCase, ...names: string[]) => names.every((name) => na
 /** Cases of group 04 that compare a schedule or an average of parameters. */
 export const scheduleHandlers: readonly Handler[] = [
   {
+    hostOnly: true,
     when: (golden) => golden.names().includes('schedule') && has(golden, 'warmup_teacher_temp', 'teacher_temp'),
     run: (golden) => {
       const law: optim.TeacherTemperature = {
@@ -41,6 +42,7 @@ export const scheduleHandlers: readonly Handler[] = [
     },
   },
   {
+    hostOnly: true,
     when: (golden) => golden.names().includes('schedule') && has(golden, 'base_value', 'niter_per_ep'),
     run: (golden) =>
       schedule(golden, {
@@ -51,6 +53,7 @@ export const scheduleHandlers: readonly Handler[] = [
       }),
   },
   {
+    hostOnly: true,
     when: (golden) => golden.names().includes('schedule') && has(golden, 'base_lr', 'iters_per_epoch'),
     run: (golden) =>
       schedule(golden, { base: 'base_lr', final: 'final_lr', perEpoch: 'iters_per_epoch', start: 'start_warmup' }),

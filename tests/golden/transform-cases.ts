@@ -12,6 +12,7 @@ import {
   type ViewDescription,
   type ViewOperation,
 } from '../../packages/suave/src/augment/index.js';
+import { place, testDevice } from '../fixtures/devices.js';
 import { casesOf, type GoldenTensor } from './harness.js';
 
 /** A recorded operation; the other keys depend on `op`. */
@@ -39,7 +40,7 @@ export function sourceImage(index: number): GoldenTensor {
 /** An image as a set of one. Call inside a scope. */
 export function sourceOf(image: GoldenTensor): PixelSource {
   const [height, width] = image.shape;
-  const pixels = fromTypedArray(image.data, [image.data.length], { dtype: 'uint8' });
+  const pixels = place(fromTypedArray(image.data, [image.data.length], { dtype: 'uint8' }));
   return { pixels, offsets: [0], heights: [height], widths: [width] };
 }
 
@@ -50,11 +51,10 @@ export function viewOf(image: GoldenTensor, view: RecordedView, options: ApplyOp
     ...imagenetNormalization,
     ...pickNormalization(view),
   };
-  return applyViews(sourceOf(image), [0], encodeViews([view], view.size, view.border), format, options).reshape([
-    3,
-    view.size.height,
-    view.size.width,
-  ]);
+  return applyViews(sourceOf(image), [0], encodeViews([view], view.size, view.border), format, {
+    device: testDevice(),
+    ...options,
+  }).reshape([3, view.size.height, view.size.width]);
 }
 
 function pickNormalization(view: RecordedView): { mean?: PerChannel; std?: PerChannel } {

@@ -6,6 +6,7 @@ import {
   VisionTransformer,
   type VisionTransformerOptions,
 } from '../../packages/suave/src/models/index.js';
+import { testDevice } from '../fixtures/devices.js';
 
 type Float = 'float32' | 'float64';
 
@@ -58,6 +59,7 @@ export function buildVit(vit: VitParams, dtype: Float): VisionTransformer {
     layerNormEps: vit.layer_norm_eps,
     dropPathRate: vit.drop_path_rate,
     dtype,
+    device: testDevice(),
   };
   return new VisionTransformer(options);
 }
@@ -77,16 +79,16 @@ function headOptions(head: DinoHeadParams) {
 
 /** A DINO head alone with fresh weights. */
 export function buildDinoHead(inFeatures: number, head: DinoHeadParams, dtype: Float): DinoHead {
-  return new DinoHead({ inFeatures, ...headOptions(head), dtype });
+  return new DinoHead({ inFeatures, ...headOptions(head), dtype, device: testDevice() });
 }
 
 /** A student or teacher of DINO with fresh weights. */
 export function buildDinoModel({ vit, arch, patch_size, head, ...beside }: DinoParams, dtype: Float): DinoModel {
   const backbone =
     vit === undefined
-      ? createBackbone(arch!, { patchSize: patch_size, dtype })
+      ? createBackbone(arch!, { patchSize: patch_size, dtype, device: testDevice() })
       : buildVit({ ...beside, ...vit }, dtype);
-  return new DinoModel({ backbone, ...headOptions(head), dtype });
+  return new DinoModel({ backbone, ...headOptions(head), dtype, device: testDevice() });
 }
 
 /** `192-2048-2048-256 GELU, …` as a head's numbers. */
