@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import * as torch from './index.js';
+import { describe, expect, it as itOnHost } from 'vitest';
+import * as torch from '../../../tests/fixtures/sources-on-device.js';
+import { itOnDevice as it } from '../../../tests/fixtures/torch-devices.js';
 
 type Block = [shape: number[], values: number[]];
 type Place =
@@ -99,7 +100,7 @@ describe('at', () => {
     expect(leaf.grad?.toArray()).toEqual([2, 0, 1]);
   });
 
-  it.each<[string, () => unknown, RegExp]>([
+  itOnHost.each<[string, () => unknown, RegExp]>([
     ['too many dimensions', () => x.at(0, 0, 0, 0), /at: place 3: expected at most 3 dimensions.*\[2, 3, 4\]/],
     ['a position out of range', () => x.at(0, 3), /at: place 1: expected a position from -3 to 2, got 3/],
     ['a fraction', () => x.at(0.5), /at: place 0: expected an integer position, got 0\.5/],

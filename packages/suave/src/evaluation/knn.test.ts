@@ -1,6 +1,7 @@
-import { cat, manualSeed, randn, scope, type Tensor, tensor } from '@suave/torch';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it as itOnHost } from 'vitest';
+import { itOnDevice as it, within } from '../../../../tests/fixtures/devices.js';
+import { cat, manualSeed, randn, scope, type Tensor, tensor } from '../../../../tests/fixtures/torch-on-device.js';
 import { neighbourScores } from './knn.js';
 
 const bank = () => ({
@@ -36,7 +37,7 @@ describe('neighbourScores', () => {
       const together = neighbourScores(large, queries, options).data() as Float32Array;
       const apart = cat([0, 1, 2, 3, 4, 5, 6].map(one)).data() as Float32Array;
       together.forEach((value, i) => {
-        expect(Math.abs(value - apart[i]) / (1 + value)).toBeLessThan(1e-5);
+        expect(Math.abs(value - apart[i]) / (1 + value)).toBeLessThan(within(1e-5));
       });
       expect(neighbourScores(large, queries.narrow(0, 0, 0), options).shape).toEqual([0, 5]);
     });
@@ -57,7 +58,7 @@ describe('neighbourScores', () => {
     );
   });
 
-  it.each([0, 5, 1.5])('refuses k = %s of four images', (k) => {
+  itOnHost.each([0, 5, 1.5])('refuses k = %s of four images', (k) => {
     scope(() => {
       expect(() => neighbourScores(bank(), tensor([[1, 0]]), { k, numClasses: 3 })).toThrow(
         expect.objectContaining({ code: 'USAGE_NEIGHBOURS', exitCode: 2 }),

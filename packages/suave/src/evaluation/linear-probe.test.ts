@@ -1,5 +1,6 @@
-import { keep, liveTensors, manualSeed, randn, scope, tensor } from '@suave/torch';
-import { describe, expect, it } from 'vitest';
+import { describe, expect } from 'vitest';
+import { itOnDevice as it } from '../../../../tests/fixtures/devices.js';
+import { keep, liveTensors, manualSeed, randn, scope, tensor } from '../../../../tests/fixtures/torch-on-device.js';
 import { LinearProbe } from './linear-probe.js';
 import { scoreOf } from './metrics.js';
 

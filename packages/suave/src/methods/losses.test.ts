@@ -1,5 +1,6 @@
-import { scope, type Tensor, tensor } from '@suave/torch';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
+import { itOnDevice as test } from '../../../../tests/fixtures/devices.js';
+import { scope, type Tensor, tensor } from '../../../../tests/fixtures/torch-on-device.js';
 import { logProbabilities, lossWeights, mixedLoss, smoothTargets, softCrossEntropy, swappedLoss } from './losses.js';
 import { sinkhornKnopp } from './sinkhorn.js';
 

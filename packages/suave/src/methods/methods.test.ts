@@ -1,6 +1,16 @@
-import { autocast, fromTypedArray, liveTensors, manualSeed, noGrad, optim, rand, scope } from '@suave/torch';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
+import { deviceType, placeModule, itOnDevice as test } from '../../../../tests/fixtures/devices.js';
 import { progressAt, smallBatch, stateBytes, stateCopy, trainOnce } from '../../../../tests/fixtures/method-runs.js';
+import {
+  autocast,
+  fromTypedArray,
+  liveTensors,
+  manualSeed,
+  noGrad,
+  optim,
+  rand,
+  scope,
+} from '../../../../tests/fixtures/torch-on-device.js';
 import { createBackbone, LinearClassifier, SwavModel, type SwavModelOptions } from '../models/index.js';
 import type { Method } from './method.js';
 import { Suave, type SuaveOptions } from './suave/suave.js';
@@ -21,7 +31,9 @@ function owned<T extends { dispose(): void }>(object: T): T {
 
 function model(options: Partial<SwavModelOptions> = {}): SwavModel {
   const backbone = createBackbone('resnet8', { width: 0.25 });
-  return new SwavModel({ backbone, hiddenMlp: [8], outputDim: 6, prototypes: K, onlineClasses: K, ...options });
+  return placeModule(
+    new SwavModel({ backbone, hiddenMlp: [8], outputDim: 6, prototypes: K, onlineClasses: K, ...options }),
+  );
 }
 
 function suave(options: Partial<SuaveOptions> = {}): Suave {
@@ -109,7 +121,7 @@ describe('a Suave step', () => {
   test('runs under automatic casting with losses and queue in float32', () => {
     const method = suave({ queueLength: 8 });
     scope(() => {
-      const { loss } = autocast('cpu', 'bfloat16', () => method.step(batch(0), progress(0)));
+      const { loss } = autocast(deviceType(), 'bfloat16', () => method.step(batch(0), progress(0)));
       expect([loss.dtype, method.queue!.values.dtype]).toEqual(['float32', 'float32']);
       expect(Number.isFinite(loss.item())).toBe(true);
       loss.backward();
@@ -261,7 +273,9 @@ describe('Swav', () => {
 describe('Supervised', () => {
   test('learns its labeled rows, with a linear classifier or with prototypes', () => {
     manualSeed(7);
-    const linear = new Supervised({ model: new LinearClassifier(createBackbone('resnet8', { width: 0.25 }), K) });
+    const linear = new Supervised({
+      model: placeModule(new LinearClassifier(createBackbone('resnet8', { width: 0.25 }), K)),
+    });
     const prototypes = new Supervised({ model: model({ onlineClasses: null }), temperature: 0.1 });
     for (const method of [linear, prototypes].map(owned)) {
       const optimizer = owned(new optim.SGD(method.model.parameters(), { lr: 0.1, momentum: 0.9, weightDecay: 0 }));

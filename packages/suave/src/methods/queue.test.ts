@@ -1,5 +1,6 @@
-import { full, liveTensors, scope, type Tensor, zeros } from '@suave/torch';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
+import { itOnDevice as test, testDevice } from '../../../../tests/fixtures/devices.js';
+import { full, liveTensors, scope, type Tensor, zeros } from '../../../../tests/fixtures/torch-on-device.js';
 import { AssignmentQueue, queueRows } from './queue.js';
 
 function rows(queue: AssignmentQueue, crop: number): number[] {
@@ -20,7 +21,7 @@ describe('queueRows', () => {
 
 describe('AssignmentQueue', () => {
   test('holds the newest first, drops the oldest, and is full after length / batch steps', () => {
-    const queue = new AssignmentQueue({ crops: 2, rows: 4, dim: 3, dtype: 'float32' });
+    const queue = new AssignmentQueue({ crops: 2, rows: 4, dim: 3, dtype: 'float32', device: testDevice() });
     scope(() => queue.push([batch(1), batch(-1)]));
     expect([rows(queue, 0), rows(queue, 1)]).toEqual([
       [1, 1, 0, 0],
@@ -39,7 +40,9 @@ describe('AssignmentQueue', () => {
   });
 
   test('restores rows and counter, and counts the rows of a file without a counter', () => {
-    const [queue, copy] = [0, 1].map(() => new AssignmentQueue({ crops: 1, rows: 4, dim: 3, dtype: 'float32' }));
+    const [queue, copy] = [0, 1].map(
+      () => new AssignmentQueue({ crops: 1, rows: 4, dim: 3, dtype: 'float32', device: testDevice() }),
+    );
     scope(() => {
       queue.push([batch(5)]);
       copy.loadState(queue.state());
@@ -58,7 +61,7 @@ describe('AssignmentQueue', () => {
 
   test('is freed by dispose', () => {
     const before = liveTensors().count;
-    const queue = new AssignmentQueue({ crops: 2, rows: 4, dim: 3, dtype: 'float64' });
+    const queue = new AssignmentQueue({ crops: 2, rows: 4, dim: 3, dtype: 'float64', device: testDevice() });
     queue.dispose();
     expect(liveTensors().count).toBe(before);
   });

@@ -1,6 +1,7 @@
-import { full, manualSeed, rand, scope, tensor } from '@suave/torch';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
+import { itOnDevice as test } from '../../../../tests/fixtures/devices.js';
+import { full, manualSeed, rand, scope, tensor } from '../../../../tests/fixtures/torch-on-device.js';
 import { sinkhornKnopp } from './sinkhorn.js';
 
 const SCORES = [

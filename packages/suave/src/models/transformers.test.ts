@@ -1,5 +1,15 @@
-import { autocast, fromTypedArray, liveTensors, manualSeed, type nn, noGrad, rand, scope } from '@suave/torch';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test as testOnCpu } from 'vitest';
+import { placeModule, itOnDevice as test } from '../../../../tests/fixtures/devices.js';
+import {
+  autocast,
+  fromTypedArray,
+  liveTensors,
+  manualSeed,
+  type nn,
+  noGrad,
+  rand,
+  scope,
+} from '../../../../tests/fixtures/torch-on-device.js';
 import { DinoHead } from './dino-head.js';
 import { DinoModel } from './dino-model.js';
 import { createBackbone } from './registry.js';
@@ -18,7 +28,7 @@ function reached(module: nn.Module): string[] {
 }
 
 describe('VisionTransformer', () => {
-  test.each([
+  testOnCpu.each([
     ['vit_tiny', 5_524_416],
     ['vit_small', 21_665_664],
     ['vit_base', 85_798_656],
@@ -55,7 +65,7 @@ describe('VisionTransformer', () => {
   });
 
   test('features, maps, attention and intermediate layers belong together', () => {
-    const network = new VisionTransformer({ ...SMALL, dtype: 'float64' }).eval();
+    const network = placeModule(new VisionTransformer({ ...SMALL, dtype: 'float64' })).eval();
     scope(() =>
       noGrad(() => {
         const images = rand([2, 3, 8, 20], { dtype: 'float64' });
@@ -77,7 +87,7 @@ describe('VisionTransformer', () => {
   });
 
   test('sends a gradient to every parameter at another image size', () => {
-    const network = new VisionTransformer({ ...SMALL, qkvBias: true });
+    const network = placeModule(new VisionTransformer({ ...SMALL, qkvBias: true }));
     scope(() =>
       network
         .forward(rand([2, 3, 8, 8]))
@@ -91,7 +101,7 @@ describe('VisionTransformer', () => {
   });
 
   test('stochastic depth acts in training only', () => {
-    const network = new VisionTransformer({ ...SMALL, depth: 3, dropPathRate: 0.5 });
+    const network = placeModule(new VisionTransformer({ ...SMALL, depth: 3, dropPathRate: 0.5 }));
     scope(() =>
       noGrad(() => {
         const images = rand([1, 3, 16, 16]).expand([64, 3, 16, 16]);
@@ -107,8 +117,8 @@ describe('VisionTransformer', () => {
     expect(dropPathRates(0.1, 1)).toEqual([0]);
   });
 
-  test('runs under autocast with float32 positions', () => {
-    const network = new VisionTransformer(SMALL).eval();
+  testOnCpu('runs under autocast with float32 positions', () => {
+    const network = placeModule(new VisionTransformer(SMALL)).eval();
     scope(() =>
       noGrad(() => {
         const images = rand([2, 3, 8, 8]);
@@ -123,7 +133,7 @@ describe('VisionTransformer', () => {
     expect(() => new VisionTransformer({ ...SMALL, heads: 5 })).toThrow(/divisor of embedDim 12, got 5/);
     expect(() => new VisionTransformer({ ...SMALL, patchSize: 32 })).toThrow(/one patch of 32 pixels, got 16/);
     expect(() => new VisionTransformer({ ...SMALL, dropPathRate: 1 })).toThrow(/rate from 0 to below 1/);
-    const network = new VisionTransformer(SMALL);
+    const network = placeModule(new VisionTransformer(SMALL));
     expect(() => network.forward(rand([1, 3, 3, 8]))).toThrow(/at least one patch of 4 pixels, got 3 × 8/);
     expect(() => network.intermediateLayers(rand([1, 3, 8, 8]), 3)).toThrow(/expected 1 to 2 blocks, got 3/);
     network.dispose();
@@ -133,7 +143,9 @@ describe('VisionTransformer', () => {
   });
 
   test('carries a SwAV head without a prefix, in one piece when it moves', () => {
-    const model = new SwavModel({ backbone: new VisionTransformer(SMALL), hiddenMlp: [], outputDim: 5, prototypes: 3 });
+    const model = placeModule(
+      new SwavModel({ backbone: new VisionTransformer(SMALL), hiddenMlp: [], outputDim: 5, prototypes: 3 }),
+    );
     expect([...model.stateDict().keys()].slice(0, 3)).toEqual(['cls_token', 'pos_embed', 'patch_embed.proj.weight']);
     model.to({ dtype: 'float64' });
     scope(() =>
@@ -157,7 +169,9 @@ describe('DinoHead', () => {
   });
 
   test('frozen lengths make cosines', () => {
-    const head = new DinoHead({ inFeatures: 6, outDim: 4, hiddenDim: 8, bottleneckDim: 5, dtype: 'float64' });
+    const head = placeModule(
+      new DinoHead({ inFeatures: 6, outDim: 4, hiddenDim: 8, bottleneckDim: 5, dtype: 'float64' }),
+    );
     scope(() => {
       const largest = head
         .forward(rand([50, 6], { dtype: 'float64' }))
@@ -172,7 +186,9 @@ describe('DinoHead', () => {
   });
 
   test('scales with trainable lengths', () => {
-    const head = new DinoHead({ inFeatures: 3, outDim: 2, layers: 1, bottleneckDim: 2, normLastLayer: false });
+    const head = placeModule(
+      new DinoHead({ inFeatures: 3, outDim: 2, layers: 1, bottleneckDim: 2, normLastLayer: false }),
+    );
     scope(() => {
       const x = rand([4, 3]);
       const before = head.forward(x);
@@ -187,7 +203,7 @@ describe('DinoHead', () => {
 
   test('online classifiers watch and do not teach', () => {
     const options = { inFeatures: 6, outDim: 4, hiddenDim: 8, bottleneckDim: 5 } as const;
-    const head = new DinoHead({ ...options, batchNorm: true, multiheadEval: true });
+    const head = placeModule(new DinoHead({ ...options, batchNorm: true, multiheadEval: true }));
     scope(() => {
       const { logits, online } = head.score(rand([7, 6]), 3);
       expect(logits.shape).toEqual([7, 4]);
@@ -206,7 +222,7 @@ describe('DinoHead', () => {
 
 describe('DinoModel', () => {
   const create = () =>
-    new DinoModel({ backbone: new VisionTransformer(SMALL), outDim: 4, hiddenDim: 8, bottleneckDim: 5 });
+    placeModule(new DinoModel({ backbone: new VisionTransformer(SMALL), outDim: 4, hiddenDim: 8, bottleneckDim: 5 }));
 
   test('one row of logits per image, labeled rows first', () => {
     const model = create();
@@ -228,7 +244,7 @@ describe('DinoModel', () => {
     model.dispose();
   });
 
-  test('learns under autocast: cosines, gradients in float32 everywhere but at the frozen lengths', () => {
+  testOnCpu('learns under autocast: cosines, gradients in float32 everywhere but at the frozen lengths', () => {
     const model = create();
     scope(() => {
       const { logits } = autocast('cpu', 'bfloat16', () => model.forward([rand([2, 3, 16, 16]), rand([2, 3, 8, 8])]));

@@ -1,5 +1,6 @@
-import { liveTensors, scope, tensor } from '@suave/torch';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
+import { itOnDevice as test, testDevice } from '../../../../tests/fixtures/devices.js';
+import { liveTensors, scope, tensor } from '../../../../tests/fixtures/torch-on-device.js';
 import { Meter } from './meter.js';
 
 /** Adds steps of two losses (their sum is the total) and one other term. */
@@ -17,7 +18,7 @@ function add(meter: Meter, ...steps: [number, number][]): void {
 
 describe('Meter', () => {
   test('gives means of losses and the last value of other terms, and begins anew', () => {
-    const meter = new Meter('cpu');
+    const meter = new Meter(testDevice());
     add(meter, [1, 2], [3, 4]);
     const before = liveTensors().count;
     scope(() => {
@@ -32,7 +33,7 @@ describe('Meter', () => {
   });
 
   test('tells which loss failed first, and when', () => {
-    const meter = new Meter('cpu');
+    const meter = new Meter(testDevice());
     add(meter, [1, 2], [1, Number.NaN], [Number.POSITIVE_INFINITY, Number.NaN], [1, 2]);
     expect(meter.failure()).toEqual({ terms: ['loss_labeled'], stepsAgo: 2 });
     scope(() => expect(meter.read().failure).toEqual({ terms: ['loss_labeled'], stepsAgo: 2 }));
@@ -43,9 +44,9 @@ describe('Meter', () => {
   });
 
   test('dates a failure after a checkpoint was loaded', () => {
-    const first = new Meter('cpu');
+    const first = new Meter(testDevice());
     add(first, [1, 2], [3, 4]);
-    const second = new Meter('cpu');
+    const second = new Meter(testDevice());
     second.load(first.state(), first.counters());
     expect(second.failure()).toBeNull();
     add(second, [Number.NaN, 1], [1, 1]);

@@ -1,5 +1,6 @@
-import { describe, expect, it } from 'vitest';
-import * as torch from '../index.js';
+import { describe, expect } from 'vitest';
+import * as torch from '../../../../tests/fixtures/sources-on-device.js';
+import { itOnDevice as it } from '../../../../tests/fixtures/torch-devices.js';
 
 describe('autograd', () => {
   it('accumulates gradients into leaves', () => {

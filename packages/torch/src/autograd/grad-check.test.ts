@@ -1,6 +1,7 @@
 /** @file Right gradients pass, wrong ones are named: which input, which element, both values. */
-import { describe, expect, it } from 'vitest';
-import * as torch from '../index.js';
+import { describe, expect } from 'vitest';
+import * as torch from '../../../../tests/fixtures/sources-on-device.js';
+import { itOnDevice as it } from '../../../../tests/fixtures/torch-devices.js';
 
 const double = (shape: number[], options: { requiresGrad?: boolean } = {}) => {
   const x = torch.randn(shape, { dtype: 'float64' });

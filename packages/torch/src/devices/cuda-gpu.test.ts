@@ -2,20 +2,11 @@
  * @file The CUDA face on a CUDA device. Without one every test is skipped, and says so.
  * Numbers of a device are compared with those of the CPU within what its order of sums allows.
  */
-import { afterEach, expect, it, type TestContext } from 'vitest';
+import { afterEach, expect } from 'vitest';
+import { onCuda } from '../../../../tests/fixtures/on-cuda.js';
 import * as torch from '../index.js';
 
 const { cuda } = torch;
-
-/** A test that needs a device, and parts of the face that the build may lack. */
-function onCuda(name: string, needs: readonly (keyof ReturnType<typeof cuda.features>)[], body: () => void): void {
-  it(name, ({ skip }: TestContext) => {
-    if (!cuda.isAvailable()) return skip('no CUDA device: libtorch has no CUDA, or finds no device');
-    const lacking = needs.filter((feature) => !cuda.features()[feature]);
-    if (lacking.length > 0) return skip(`this build of the addon lacks ${lacking.join(', ')}`);
-    body();
-  });
-}
 
 afterEach(() => {
   torch.setFloat32MatmulPrecision('highest');

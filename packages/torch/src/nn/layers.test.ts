@@ -1,11 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
+import { placeModule, itOnDevice as test } from '../../../../tests/fixtures/torch-devices.js';
 import '../index.js';
+import { fromTypedArray, tensor } from '../../../../tests/fixtures/sources-on-device.js';
 import { noGrad } from '../autograd/index.js';
-import { tensor } from '../creation.js';
 import { manualSeed } from '../generator.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
-import { fromTypedArray } from '../typed-arrays.js';
 import {
   AdaptiveAvgPool2d,
   AvgPool2d,
@@ -80,7 +80,7 @@ function checkGradients(module: Module, forward: (x: Tensor) => Tensor, x: Tenso
 
 describe('values', () => {
   test('Linear', () => {
-    using layer = new Linear(2, 2, float64);
+    using layer = placeModule(new Linear(2, 2, float64));
     layer.loadStateDict(
       new Map<string, Tensor>([
         [
@@ -100,7 +100,9 @@ describe('values', () => {
   });
 
   test('Conv2d with stride, padding, dilation and groups', () => {
-    using layer = new Conv2d(2, 2, [1, 2], { ...float64, stride: [1, 2], padding: [0, 1], dilation: 2, groups: 2 });
+    using layer = placeModule(
+      new Conv2d(2, 2, [1, 2], { ...float64, stride: [1, 2], padding: [0, 1], dilation: 2, groups: 2 }),
+    );
     layer.loadStateDict(
       new Map<string, Tensor>([
         ['weight', tensor([[[[1, 10]]], [[[1, 1]]]], float64)],
@@ -146,7 +148,7 @@ describe('values', () => {
   });
 
   test('LayerNorm', () => {
-    using layer = new LayerNorm(2, { ...float64, eps: 0 });
+    using layer = placeModule(new LayerNorm(2, { ...float64, eps: 0 }));
     expectClose(
       layer.forward(
         tensor(
@@ -203,7 +205,7 @@ describe('values', () => {
 
 describe('batch norm', () => {
   test('normalizes with the biased, remembers the unbiased variance', () => {
-    using layer = new BatchNorm1d(1, { ...float64, eps: 0 });
+    using layer = placeModule(new BatchNorm1d(1, { ...float64, eps: 0 }));
     expectClose(layer.forward(tensor([[1], [3]], float64)), [-1, 1]);
     expectClose(layer.running_mean!, [0.2]);
     expectClose(layer.running_var!, [0.9 + 0.1 * 2]);
@@ -214,8 +216,8 @@ describe('batch norm', () => {
   });
 
   test('refuses what has no variance, and other ranks', () => {
-    using one = new BatchNorm1d(2);
-    using two = new BatchNorm2d(2);
+    using one = placeModule(new BatchNorm1d(2));
+    using two = placeModule(new BatchNorm2d(2));
     expect(() => one.forward(tensor([[1, 2]]))).toThrow(
       /BatchNorm1d: expected more than one value per channel in training, got shape \[1, 2\]/,
     );
@@ -244,12 +246,13 @@ describe('gradients equal finite differences', () => {
       [2, 1, 3, 3],
     ],
   ];
-  test.each(cases)('%s', (_, make, shape) => {
-    manualSeed(3);
-    const layer = make();
-    checkGradients(layer, (x) => layer.forward(x), wave(shape));
-    layer.dispose();
-  });
+  for (const [name, make, shape] of cases)
+    test(name, () => {
+      manualSeed(3);
+      const layer = placeModule(make());
+      checkGradients(layer, (x) => layer.forward(x), wave(shape));
+      layer.dispose();
+    });
 
   test('normalize, its limit included', () => {
     checkGradients(new Identity(), (x) => functional.normalize(x), wave([3, 4]));

@@ -1,11 +1,11 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test as testOnHost } from 'vitest';
+import { placeModule, itOnDevice as test } from '../../../../tests/fixtures/torch-devices.js';
 import '../index.js';
+import { fromTypedArray, tensor } from '../../../../tests/fixtures/sources-on-device.js';
 import { noGrad } from '../autograd/index.js';
-import { tensor } from '../creation.js';
 import { has } from '../operators.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
-import { fromTypedArray } from '../typed-arrays.js';
 import { DropPath, functional, WeightNormLinear } from './index.js';
 
 const float64 = { dtype: 'float64' } as const;
@@ -112,19 +112,22 @@ describe('attention', () => {
     });
   });
 
-  test.runIf(has('aten::scaled_dot_product_attention'))('fused kernels agree with the composed form', () => {
-    scope(() => {
-      const [query, key, value] = [0, 1, 2].map((phase) => wave([2, 2, 5, 4], phase)) as [Tensor, Tensor, Tensor];
-      const attnMask = wave([5, 5], 3).gt(-0.5);
-      for (const options of [{}, { isCausal: true }, { attnMask }, { attnMask: wave([5, 5], 4) }, { scale: 0.2 }]) {
-        const fused = functional.scaledDotProductAttention(query, key, value, { ...options, fused: true });
-        const composed = functional.scaledDotProductAttention(query, key, value, options);
-        expect(fused.sub(composed).abs().max().item()).toBeLessThan(1e-12);
-      }
-    });
-  });
+  (has('aten::scaled_dot_product_attention') ? test : testOnHost.skip)(
+    'fused kernels agree with the composed form',
+    () => {
+      scope(() => {
+        const [query, key, value] = [0, 1, 2].map((phase) => wave([2, 2, 5, 4], phase)) as [Tensor, Tensor, Tensor];
+        const attnMask = wave([5, 5], 3).gt(-0.5);
+        for (const options of [{}, { isCausal: true }, { attnMask }, { attnMask: wave([5, 5], 4) }, { scale: 0.2 }]) {
+          const fused = functional.scaledDotProductAttention(query, key, value, { ...options, fused: true });
+          const composed = functional.scaledDotProductAttention(query, key, value, options);
+          expect(fused.sub(composed).abs().max().item()).toBeLessThan(1e-12);
+        }
+      });
+    },
+  );
 
-  test.runIf(has('aten::scaled_dot_product_attention'))('the fused kernel of half types agrees', () => {
+  (has('aten::scaled_dot_product_attention') ? test : testOnHost.skip)('the fused kernel of half types agrees', () => {
     scope(() => {
       const [query, key, value] = [0, 1, 2].map((phase) => wave([2, 2, 5, 4], phase)) as [Tensor, Tensor, Tensor];
       const half = [query, key, value].map((x) => x.to('bfloat16')) as [Tensor, Tensor, Tensor];
@@ -138,7 +141,7 @@ describe('attention', () => {
 
 describe('DropPath', () => {
   test('keeps or drops whole samples and keeps the mean', () => {
-    const layer = new DropPath(0.25);
+    const layer = placeModule(new DropPath(0.25));
     scope(() => {
       const rows = layer.forward(tensor([1], float64).expand([20_000, 3])).toArray() as number[][];
       const kept = rows.filter(([first]) => first !== 0);
@@ -175,7 +178,7 @@ describe('DropPath', () => {
 
 describe('WeightNormLinear', () => {
   test('scales unit directions', () => {
-    const layer = new WeightNormLinear(2, 2, float64);
+    const layer = placeModule(new WeightNormLinear(2, 2, float64));
     scope(() =>
       noGrad(() => {
         layer.weight_v.copy_(
@@ -196,7 +199,7 @@ describe('WeightNormLinear', () => {
   });
 
   test('has the gradient of its definition', () => {
-    const layer = new WeightNormLinear(3, 2, float64);
+    const layer = placeModule(new WeightNormLinear(3, 2, float64));
     const x = wave([4, 3]);
     x.requiresGrad = true;
     expect(gradientError([x, ...layer.parameters()], () => layer.forward(x))).toBeLessThan(1e-8);
@@ -204,7 +207,7 @@ describe('WeightNormLinear', () => {
   });
 
   test('starts as a linear layer with lengths of 1', () => {
-    const layer = new WeightNormLinear(100, 50);
+    const layer = placeModule(new WeightNormLinear(100, 50));
     scope(() => {
       expect(layer.weight_g.sub(1).abs().max().item()).toBe(0);
       const largest = layer.weight_v.abs().max().item();

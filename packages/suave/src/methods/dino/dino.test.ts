@@ -1,6 +1,17 @@
-import { chunk, liveTensors, manualSeed, optim, rand, scope, softmax, type Tensor, tensor } from '@suave/torch';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
+import { placeModule, itOnDevice as test, testDevice } from '../../../../../tests/fixtures/devices.js';
 import { progressAt, smallBatch, stateBytes, stateCopy, trainOnce } from '../../../../../tests/fixtures/method-runs.js';
+import {
+  chunk,
+  liveTensors,
+  manualSeed,
+  optim,
+  rand,
+  scope,
+  softmax,
+  type Tensor,
+  tensor,
+} from '../../../../../tests/fixtures/torch-on-device.js';
 import { createBackbone, DinoModel, type DinoModelOptions, VisionTransformer } from '../../models/index.js';
 import { Daino, type DainoOptions } from '../daino/daino.js';
 import { logProbabilities, swappedLoss } from '../losses.js';
@@ -35,12 +46,14 @@ function transformer(head: Head = {}, dropPathRate = 0): DinoModel {
     mlpRatio: 2,
     dropPathRate,
   });
-  return new DinoModel({ backbone, outDim: K, hiddenDim: 10, bottleneckDim: 6, normLastLayer: false, ...head });
+  return placeModule(
+    new DinoModel({ backbone, outDim: K, hiddenDim: 10, bottleneckDim: 6, normLastLayer: false, ...head }),
+  );
 }
 
 function convolutional(arch: string): DinoModel {
   const backbone = createBackbone(arch, arch.startsWith('wrn') ? {} : { width: 0.25 });
-  return new DinoModel({ backbone, outDim: K, hiddenDim: 10, bottleneckDim: 6, normLastLayer: false });
+  return placeModule(new DinoModel({ backbone, outDim: K, hiddenDim: 10, bottleneckDim: 6, normLastLayer: false }));
 }
 
 function daino(options: Partial<DainoOptions> = {}, make: () => DinoModel = transformer): Daino {
@@ -87,7 +100,7 @@ describe('targets of a teacher', () => {
         temperature: { warmup: 0.04, final: 0.04, warmupEpochs: 0 },
         centerMomentum: 0.9,
         dtype: 'float64',
-        device: 'cpu',
+        device: testDevice(),
         collective: null,
       }),
     );

@@ -1,3 +1,5 @@
+import { describe, expect } from 'vitest';
+import { deviceType, placeModule, itOnDevice as test, testDevice } from '../../../../../tests/fixtures/devices.js';
 import {
   autocast,
   liveTensors,
@@ -9,8 +11,7 @@ import {
   scope,
   type Tensor,
   tensor,
-} from '@suave/torch';
-import { describe, expect, test } from 'vitest';
+} from '../../../../../tests/fixtures/torch-on-device.js';
 import { createBackbone } from '../../models/index.js';
 import type { Batch, LabeledImages } from '../method.js';
 import { pawsLoss, sharpen, suncetLoss, supportLabels } from './losses.js';
@@ -23,13 +24,15 @@ const progress = { step: 0, epoch: 0, stepsPerEpoch: 4, epochs: 5, totalSteps: 2
 function classifier(): PawsClassifier {
   manualSeed(3);
   const backbone = createBackbone('resnet8', { width: 0.25 });
-  return new PawsClassifier({ backbone, hiddenDim: 8, outputDim: 8, numClasses: 4 });
+  return placeModule(new PawsClassifier({ backbone, hiddenDim: 8, outputDim: 8, numClasses: 4 }));
 }
 
 /** Three classes of two images in two views; four unlabeled images in two global views and a small one. */
 function batch(seed: number): Batch {
   manualSeed(seed);
-  const targets = supportLabels({ numClasses: 3, imagesPerClass: 2, smoothing: 0.1 }).repeat([2, 1]);
+  const targets = supportLabels({ numClasses: 3, imagesPerClass: 2, smoothing: 0.1 }, { device: testDevice() }).repeat([
+    2, 1,
+  ]);
   const views = [rand([4, 3, 12, 12]), rand([4, 3, 12, 12]), rand([4, 3, 8, 8])];
   return {
     labeled: { images: rand([12, 3, 12, 12]), targets, numOriginal: 12 },
@@ -113,7 +116,7 @@ describe('a PAWS step', () => {
     const method = new Paws({ model: classifier() });
     scope(() => {
       const exact = method.step(batch(1), progress).terms.loss_unlabeled.item();
-      const { loss, terms } = autocast('cpu', 'bfloat16', () => method.step(batch(1), progress));
+      const { loss, terms } = autocast(deviceType(), 'bfloat16', () => method.step(batch(1), progress));
       expect(loss.dtype).toBe('float32');
       expect(Math.abs(terms.loss_unlabeled.item() - exact)).toBeLessThan(0.1);
       const rows = randn([6, 8], { dtype: 'float32' });
@@ -122,11 +125,11 @@ describe('a PAWS step', () => {
         anchorSupports: rows,
         targetViews: rows,
         targetSupports: rows,
-        supportLabels: supportLabels({ numClasses: 3, imagesPerClass: 2 }),
+        supportLabels: supportLabels({ numClasses: 3, imagesPerClass: 2 }, { device: testDevice() }),
       };
       const alone = pawsLoss(embeddings).crossEntropy.item();
       expect(
-        Math.abs(autocast('cpu', 'bfloat16', () => pawsLoss(embeddings).crossEntropy.item()) - alone),
+        Math.abs(autocast(deviceType(), 'bfloat16', () => pawsLoss(embeddings).crossEntropy.item()) - alone),
       ).toBeLessThan(1e-6);
     });
     method.dispose();

@@ -1,7 +1,16 @@
 /** @file Six training steps of PAWS against PyTorch: losses and the norm of every state entry (fixtures/make-trajectory.py). */
 import { readFileSync } from 'node:fs';
-import { cat, fromTypedArray, liveTensors, noGrad, optim, scope, type Tensor } from '@suave/torch';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
+import { placeModule, itOnDevice as test, testDevice, within } from '../../../../../tests/fixtures/devices.js';
+import {
+  cat,
+  fromTypedArray,
+  liveTensors,
+  noGrad,
+  optim,
+  scope,
+  type Tensor,
+} from '../../../../../tests/fixtures/torch-on-device.js';
 import { createBackbone } from '../../models/index.js';
 import type { Batch } from '../method.js';
 import { supportLabels } from './losses.js';
@@ -69,7 +78,7 @@ function batchAt(step: number, dtype: Float): Batch {
     const side = view < 2 ? globalSize : localSize;
     return wave(`view${step}.${view}`, [batch, 3, side, side], dtype);
   });
-  const labels = supportLabels({ numClasses: classes, imagesPerClass, smoothing }, { dtype });
+  const labels = supportLabels({ numClasses: classes, imagesPerClass, smoothing }, { dtype, device: testDevice() });
   const targets = labels.repeat([supportViews, 1]);
   return {
     labeled: { images: cat(support), targets, numOriginal: targets.shape[0] },
@@ -80,7 +89,7 @@ function batchAt(step: number, dtype: Float): Batch {
 function makeMethod(dtype: Float): { method: Paws; optimizer: optim.LARS } {
   const { hiddenDim, outputDim, temperature, sharpening, targetThreshold, momentum, trust, epsilon } = settings;
   const backbone = createBackbone('resnet8', { width: 0.25, dtype });
-  const model = new PawsClassifier({ backbone, hiddenDim, outputDim, numClasses: 3, temperature, dtype });
+  const model = placeModule(new PawsClassifier({ backbone, hiddenDim, outputDim, numClasses: 3, temperature, dtype }));
   fill(model, dtype);
   const method = new Paws({ model, sharpening, targetThreshold });
   const groups = method.parameterGroups().map(({ parameters, decays, excluded }) => ({
@@ -106,10 +115,12 @@ function worstError(method: Paws, terms: Record<string, Tensor>, expected: Fixtu
 }
 
 describe('six steps of PAWS', () => {
-  test.each([
-    ['float64', () => 1e-9],
-    ['float32', (step: number) => 10 * Math.max(...fixture.steps.slice(0, step + 1).map((each) => each.float32Error))],
-  ] as const)('are those of PyTorch in %s', (dtype, toleranceOf) => {
+  const float32Errors = fixture.steps.map(({ float32Error }) => float32Error);
+  test('are those of PyTorch in float64', () => checkSteps('float64', () => within(1e-9, 'float64')));
+  test('are those of PyTorch in float32', () =>
+    checkSteps('float32', (step) => within(10 * Math.max(...float32Errors.slice(0, step + 1)))));
+
+  function checkSteps(dtype: Float, toleranceOf: (step: number) => number): void {
     const before = liveTensors().count;
     const { method, optimizer } = makeMethod(dtype);
     const { base, final, start, warmupSteps, totalSteps } = settings;
@@ -134,5 +145,5 @@ describe('six steps of PAWS', () => {
     optimizer.dispose();
     method.dispose();
     expect(liveTensors().count).toBe(before);
-  });
+  }
 });
