@@ -1,21 +1,19 @@
+import { fromTypedArray, tensor } from '@suave/torch';
 import fc from 'fast-check';
-import { describe, expect } from 'vitest';
-import { itOnDevice as it } from '../../../../tests/fixtures/devices.js';
-import { fromTypedArray, tensor } from '../../../../tests/fixtures/torch-on-device.js';
+import { describe, expect, it } from 'vitest';
 import { fitTemperature, lossOf, scoreOf } from './metrics.js';
 
-const scores = () =>
-  tensor([
-    [2, 1, 0],
-    [0, 3, 1],
-    [1, 0, 4],
-    [5, 1, 0],
-  ]);
+const scores = tensor([
+  [2, 1, 0],
+  [0, 3, 1],
+  [1, 0, 4],
+  [5, 1, 0],
+]);
 const labels = Int32Array.from([0, 1, 0, 0]);
 
 describe('scoreOf', () => {
   it('counts hits overall and per class', () => {
-    const score = scoreOf(scores(), labels, 1);
+    const score = scoreOf(scores, labels, 1);
     expect(score.top1).toBe(0.75);
     expect(score.top5).toBe(1);
     expect(score.images).toBe(4);
@@ -69,10 +67,10 @@ describe('fitTemperature', () => {
   });
 
   it('is never worse than any other temperature', () => {
-    const best = fitTemperature(scores(), labels);
+    const best = fitTemperature(scores, labels);
     fc.assert(
       fc.property(fc.double({ min: 0.01, max: 50, noNaN: true }), (temperature) => {
-        expect(lossOf(scores(), labels, best)).toBeLessThanOrEqual(lossOf(scores(), labels, temperature) + 1e-6);
+        expect(lossOf(scores, labels, best)).toBeLessThanOrEqual(lossOf(scores, labels, temperature) + 1e-6);
       }),
       { numRuns: 30 },
     );

@@ -1,5 +1,14 @@
-import { liveTensors, manualSeed, rand, scope, softmax, type Tensor, tensor } from '@suave/torch';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
+import { itOnDevice as test, testDevice } from '../../../../tests/fixtures/devices.js';
+import {
+  liveTensors,
+  manualSeed,
+  rand,
+  scope,
+  softmax,
+  type Tensor,
+  tensor,
+} from '../../../../tests/fixtures/torch-on-device.js';
 import { Assigner } from './assignments.js';
 import { assignmentEntropy } from './automatic-epsilon.js';
 
@@ -8,7 +17,7 @@ afterEach(() => {
   for (const each of disposables.splice(0)) each.dispose();
 });
 
-const embeddings = [tensor([[0]], { dtype: 'float64' })];
+const embeddings = () => [tensor([[0]], { dtype: 'float64' })];
 const network = { prototypeLogits: () => [] };
 const automatic = (): Assigner => {
   const assigner = new Assigner({ epsilon: 'auto' });
@@ -25,7 +34,7 @@ function scores(step: number, spread: number): Tensor {
 /** One step; ε and the entropy of its assignments. */
 function follow(assigner: Assigner, step: number, spread: number): { epsilon: number; entropy: number } {
   return scope(() => {
-    const [crops] = assigner.assign(embeddings, [[scores(step, spread), scores(step + 500, spread)]], network, 0);
+    const [crops] = assigner.assign(embeddings(), [[scores(step, spread), scores(step + 500, spread)]], network, 0);
     return { epsilon: assigner.nextEpsilon()!.item(), entropy: assignmentEntropy(crops).item() };
   });
 }
@@ -40,15 +49,17 @@ describe('assignmentEntropy', () => {
 });
 
 describe('automatic epsilon', () => {
-  test.each([0.1, 0.3, 1])('keeps assignments sharper than the predictions for scores of spread %d', (spread) => {
-    const assigner = automatic();
-    for (let step = 0; step < 200; step++) follow(assigner, step, spread);
-    const { epsilon, entropy } = follow(assigner, 200, spread);
-    const predicted = scope(() => assignmentEntropy([softmax(scores(200, spread).div(0.1), 1)]).item());
-    expect(entropy).toBeCloseTo(0.8 * predicted ** 2, 1);
-    expect(entropy).toBeLessThan(predicted);
-    expect(epsilon).toBeLessThan(0.1);
-  });
+  const spreads = [0.1, 0.3, 1];
+  for (const spread of spreads)
+    test(`keeps assignments sharper than the predictions for scores of spread ${spread}`, () => {
+      const assigner = automatic();
+      for (let step = 0; step < 200; step++) follow(assigner, step, spread);
+      const { epsilon, entropy } = follow(assigner, 200, spread);
+      const predicted = scope(() => assignmentEntropy([softmax(scores(200, spread).div(0.1), 1)]).item());
+      expect(entropy).toBeCloseTo(0.8 * predicted ** 2, 1);
+      expect(entropy).toBeLessThan(predicted);
+      expect(epsilon).toBeLessThan(0.1);
+    });
 
   test('stays in its range where all scores are alike', () => {
     const assigner = automatic();
@@ -71,7 +82,9 @@ describe('automatic epsilon', () => {
     const second = automatic();
     const again = automatic();
     steps(again, 0, 4);
-    scope(() => second.loadState(new Map([...again.state()].map(([name, value]) => [name, value.clone()])), 'cpu'));
+    scope(() =>
+      second.loadState(new Map([...again.state()].map(([name, value]) => [name, value.clone()])), testDevice()),
+    );
     expect([...half, ...steps(second, 4, 8)]).toEqual(whole);
   });
 });

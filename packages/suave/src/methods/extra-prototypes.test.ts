@@ -1,5 +1,15 @@
-import { liveTensors, manualSeed, optim, rand, scope, softmax, type Tensor, tensor } from '@suave/torch';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect } from 'vitest';
+import { placeModule, itOnDevice as test } from '../../../../tests/fixtures/devices.js';
+import {
+  liveTensors,
+  manualSeed,
+  optim,
+  rand,
+  scope,
+  softmax,
+  type Tensor,
+  tensor,
+} from '../../../../tests/fixtures/torch-on-device.js';
 import { createBackbone, SwavModel } from '../models/index.js';
 import { classPrior } from './class-prior.js';
 import { softCrossEntropy } from './losses.js';
@@ -14,7 +24,7 @@ afterEach(() => {
 
 function model(prototypes: number, onlineClasses: number | null = K): SwavModel {
   const backbone = createBackbone('resnet8', { width: 0.25 });
-  return new SwavModel({ backbone, hiddenMlp: [8], outputDim: 6, prototypes, onlineClasses });
+  return placeModule(new SwavModel({ backbone, hiddenMlp: [8], outputDim: 6, prototypes, onlineClasses }));
 }
 
 function suave(extraPrototypes: number, options: Partial<SuaveOptions> = {}): Suave {
