@@ -1,7 +1,8 @@
 /** @file Checkpoints give the gradients of the plain form, bit for bit, and leave nothing behind. */
 import { execFileSync } from 'node:child_process';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import * as torch from '../index.js';
+import { afterEach, beforeEach, describe, expect, it as itOnHost } from 'vitest';
+import * as torch from '../../../../tests/fixtures/sources-on-device.js';
+import { deviceType, itOnDevice as it } from '../../../../tests/fixtures/torch-devices.js';
 import { native } from '../native.js';
 
 type Tensor = torch.Tensor;
@@ -152,7 +153,7 @@ describe.each([
     torch.setRequiresGrad([w!, v!], true);
     expectSameBits([w!, v!], (wrap) => {
       const seen: string[] = [];
-      const loss = torch.autocast('cpu', 'bfloat16', () => {
+      const loss = torch.autocast(deviceType(), 'bfloat16', () => {
         const first = x!.matmul(w!);
         const body = (a: Tensor) => {
           const y = a.matmul(v!);
@@ -201,7 +202,7 @@ describe.each([
       return a.exp();
     };
     torch.scope(() => {
-      const loss = torch.autocast('cpu', 'bfloat16', () => torch.checkpoint(body, x.mul(1)).sum());
+      const loss = torch.autocast(deviceType(), 'bfloat16', () => torch.checkpoint(body, x.mul(1)).sum());
       let caught: unknown;
       try {
         loss.backward();
@@ -314,7 +315,8 @@ describe.each([
     expect(() => torch.checkpointSequential(layers, 8, x)).toThrow(/expected 1 to 7 segments/);
   });
 
-  it('lets a body differentiate inside', (context) => {
+  // On an accelerator the engine always has threads of its own.
+  itOnHost('lets a body differentiate inside', (context) => {
     if (served)
       context.skip('nodes that a thread of the engine makes are not known to be of the body: refused, see below');
     const x = own(parameter(3));
@@ -327,7 +329,7 @@ describe.each([
   });
 });
 
-it('refuses a body that differentiates inside by another thread', () => {
+itOnHost('refuses a body that differentiates inside by another thread', () => {
   native.checkpointAlwaysServe(true);
   try {
     torch.scope(() => {
@@ -352,7 +354,7 @@ function program(body: string, flags: readonly string[] = [], env: NodeJS.Proces
 }
 
 describe('memory of checkpoints', () => {
-  it('lowers the peak of a deep chain', (context) => {
+  itOnHost('lowers the peak of a deep chain', (context) => {
     if (process.platform !== 'linux')
       context.skip('the settings of the allocator that show each tensor are those of glibc');
     // Each tensor has its own pages, given back at once: the peak is that of the live tensors.
@@ -375,7 +377,7 @@ describe('memory of checkpoints', () => {
     expect(parts).toBeLessThan(whole / 2);
   });
 
-  it('frees the body and what it holds when backward never comes, and after it came', () => {
+  itOnHost('frees the body and what it holds when backward never comes, and after it came', () => {
     const output = program(
       `
       const x = torch.zeros([4]); x.requiresGrad = true;
@@ -400,7 +402,7 @@ describe('memory of checkpoints', () => {
     expect(output.split('\n')).toEqual(['backward never', 'backward kept never']);
   });
 
-  it('ends well in a process that leaves graphs behind', () => {
+  itOnHost('ends well in a process that leaves graphs behind', () => {
     expect(
       program(`
         const x = torch.zeros([4]); x.requiresGrad = true;
