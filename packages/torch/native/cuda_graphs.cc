@@ -2,7 +2,12 @@
 #include "devices.h"
 
 #if SUAVE_HAS_CUDA
+#include <ATen/cuda/CUDAGeneratorImpl.h>
 #include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDACachingAllocator.h>
+#if __has_include(<ATen/core/CachingHostAllocator.h>)
+#include <ATen/core/CachingHostAllocator.h>
+#endif
 #define SUAVE_HAS_GRAPHS 1
 #elif __has_include(<ATen/accelerator/Graph.h>)
 #include <ATen/accelerator/Graph.h>
@@ -20,8 +25,51 @@ namespace {
 #if SUAVE_HAS_GRAPHS
 
 #if SUAVE_HAS_CUDA
-using Graph = at::cuda::CUDAGraph;
 using PoolId = std::pair<unsigned long long, unsigned long long>;
+
+// From 2.2 to 2.13 a capture that fails leaves its memory pool taken, the allocators in their state of capturing, and random
+// generators that refuse to work outside a capture. What each version has of this is put right; it has no public name.
+
+template <typename State>
+auto endCapturing(State& state, int) -> decltype(void(state.capturing_ = false)) {
+  state.capturing_ = false;
+}
+template <typename State>
+void endCapturing(State&, long) {}
+
+template <typename Allocator>
+auto freeHostPool(Allocator* allocator, PoolId pool, int) -> decltype(void(allocator->release_pool(pool))) {
+  allocator->end_allocate_to_pool(pool);
+  allocator->release_pool(pool);
+}
+template <typename Allocator>
+void freeHostPool(Allocator*, PoolId, long) {}
+
+/** libtorch's graph, which can be let go of after a capture that failed. */
+class Graph : public at::cuda::CUDAGraph {
+ public:
+  /** Never throws: what is not left behind is refused by the allocators, and that is well. */
+  void abandon() noexcept {
+#if SUAVE_TORCH_AT_LEAST(2, 4) && !SUAVE_TORCH_AT_LEAST(2, 14)
+    for (const auto& entry : captured_generator_states_) endCapturing(*entry.first, 0);
+#endif
+#if SUAVE_TORCH_AT_LEAST(2, 2) && !SUAVE_TORCH_AT_LEAST(2, 14)
+    if (capture_dev_ < 0) return;
+    try {
+      c10::cuda::CUDACachingAllocator::endAllocateToPool(capture_dev_, mempool_id_);
+    } catch (const std::exception&) {
+      return;  // The capture came to its end; `reset` does the rest.
+    }
+    try {
+      c10::cuda::CUDACachingAllocator::releasePool(capture_dev_, mempool_id_);
+#if SUAVE_TORCH_AT_LEAST(2, 9)
+      freeHostPool(at::getHostAllocator(at::kCUDA), mempool_id_, 0);
+#endif
+    } catch (const std::exception&) {
+    }
+#endif
+  }
+};
 
 // Since 2.1 capture_begin takes the mode. 0 is CUDA's global mode, 1 thread-local, 2 relaxed.
 template <typename G>
@@ -34,17 +82,21 @@ void begin(G& graph, PoolId pool, int mode, long) {
   graph.capture_begin(pool);
 }
 
-// Since 2.4 a graph advances every generator that was made known to it; before, the default one alone.
+// From 2.4 a graph advances every generator that was made known to it; before, the default one alone; from 2.14 every one that
+// its work uses, without being told.
 template <typename G>
 auto registerState(G& graph, const at::Generator& generator, int) -> decltype(graph.register_generator_state(generator)) {
   graph.register_generator_state(generator);
 }
 template <typename G>
 void registerState(G&, const at::Generator&, long) {
-  missingFeature("graphs with generators of their own", "Use a newer libtorch, or the device's own generator.");
+  if (!SUAVE_TORCH_AT_LEAST(2, 14)) missingFeature("graphs with generators of their own", "Use a newer libtorch, or the device's own generator.");
 }
 #else
-using Graph = at::accelerator::Graph;
+class Graph : public at::accelerator::Graph {
+ public:
+  void abandon() noexcept {}
+};
 using PoolId = c10::MempoolId_t;
 
 void begin(Graph& graph, PoolId pool, int mode, int) {
@@ -70,7 +122,12 @@ napi_value graphNew(Call& call) {
 napi_value graphBegin(Call& call) {
   Graph& graph = graphOf(call);
   const PoolId pool{static_cast<unsigned long long>(call.number(1, "pool")), static_cast<unsigned long long>(call.number(2, "pool"))};
-  begin(graph, pool, static_cast<int>(call.number(3, "mode")), 0);
+  try {
+    begin(graph, pool, static_cast<int>(call.number(3, "mode")), 0);
+  } catch (...) {
+    graph.abandon();
+    throw;
+  }
   call.state->capturing = true;
   return nullptr;
 }
@@ -78,7 +135,13 @@ napi_value graphBegin(Call& call) {
 /** `graphEnd(graph)`: on the same stream. */
 napi_value graphEnd(Call& call) {
   call.state->capturing = false;
-  graphOf(call).capture_end();
+  Graph& graph = graphOf(call);
+  try {
+    graph.capture_end();
+  } catch (...) {
+    graph.abandon();
+    throw;
+  }
   return nullptr;
 }
 

@@ -69,6 +69,7 @@ napi_value cudaFeatures(Call& call) {
     if (hasMemoryFraction()) names.push_back("memoryFraction");
     if (hasDeviceProperties()) names.push_back("deviceProperties");
     if (hasGraphs()) names.push_back("graphs");
+    if (hasSyncDebugMode()) names.push_back("syncDebugMode");
   }
   napi_value result;
   call.check(napi_create_array_with_length(call.env, names.size(), &result));
@@ -99,7 +100,8 @@ Exports deviceExports() {
                  {"cudaFeatures", guarded<cudaFeatures>},
                  {"cudaBuilt", guarded<cudaBuilt>},
                  {"cudaVersions", guarded<cudaVersions>}};
-  for (const Exports& group : {streamExports(), backendExports(), randomExports(), cudaMemoryExports(), cudaPropertyExports(), cudaGraphExports()})
+  for (const Exports& group : {streamExports(), backendExports(), randomExports(), cudaMemoryExports(), cudaPropertyExports(), cudaGraphExports(),
+                               cudaSyncExports()})
     all.insert(all.end(), group.begin(), group.end());
   return all;
 }

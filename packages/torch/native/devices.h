@@ -43,11 +43,13 @@ Exports randomExports();
 Exports cudaMemoryExports();
 Exports cudaPropertyExports();
 Exports cudaGraphExports();
+Exports cudaSyncExports();
 
 /** Which parts the files that need headers have; each adds its own. */
 bool hasMemoryStatistics();
 bool hasMemoryFraction();
 bool hasDeviceProperties();
 bool hasGraphs();
+bool hasSyncDebugMode();
 
 }  // namespace suave

@@ -15,6 +15,27 @@ napi_value flagOnCpu(Call& call) {
   return call.fromBoolean(*flag.data_ptr<float>() != 0);
 }
 
+/**
+ * `alike(tensors, count) → boolean`: whether lists of `count` tensors behind each other are all of one floating dtype and device, and
+ * the i-th of every list has the sizes and strides of the first one's, dense and not empty. That is what libtorch's fused optimizers
+ * ask for.
+ */
+napi_value alike(Call& call) {
+  const auto tensors = call.tensors(0, "tensors");
+  const auto count = static_cast<size_t>(call.number(1, "count"));
+  if (count == 0 || tensors.size() % count != 0) throw ArgumentError("alike: expected lists of one length");
+  const at::Tensor& first = tensors[0];
+  if (!at::isFloatingType(first.scalar_type())) return call.fromBoolean(false);
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const at::Tensor& tensor = tensors[i];
+    const at::Tensor& other = tensors[i % count];
+    if (tensor.scalar_type() != first.scalar_type() || tensor.device() != first.device() || tensor.layout() != at::kStrided ||
+        tensor.sizes() != other.sizes() || tensor.strides() != other.strides() || tensor.numel() == 0 || !tensor.is_non_overlapping_and_dense())
+      return call.fromBoolean(false);
+  }
+  return call.fromBoolean(true);
+}
+
 /** `copyWhere(flag, targets, sources)`: targets take the sources' bits where the flag is not 0, all on the device. */
 napi_value copyWhere(Call& call) {
   c10::NoGradGuard noGrad;
@@ -28,6 +49,6 @@ napi_value copyWhere(Call& call) {
 
 }  // namespace
 
-Exports optimExports() { return {{"flagOnCpu", guarded<flagOnCpu>}, {"copyWhere", guarded<copyWhere>}}; }
+Exports optimExports() { return {{"flagOnCpu", guarded<flagOnCpu>}, {"alike", guarded<alike>}, {"copyWhere", guarded<copyWhere>}}; }
 
 }  // namespace suave

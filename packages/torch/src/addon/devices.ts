@@ -43,6 +43,11 @@ export interface DeviceFunctions {
   graphRegisterGenerator(graph: number, generator: number): void;
   isCapturing(): boolean;
 
+  setSyncDebugMode(mode: number): void;
+  getSyncDebugMode(): number;
+  syncCountBegin(): number;
+  syncCountEnd(counter: number): number;
+
   getSwitch(name: string): boolean;
   setSwitch(name: string, value: boolean): void;
   getBenchmarkLimit(): number;

@@ -4,5 +4,6 @@ import type { Handle } from '../native.js';
 
 export interface OptimFunctions {
   flagOnCpu(flag: Handle): boolean;
+  alike(tensors: HandleList, count: number): boolean;
   copyWhere(flag: Handle, targets: HandleList, sources: HandleList): void;
 }

@@ -17,7 +17,14 @@ export function deviceCount(): number {
  * Parts of the CUDA face. `streams` and `events` are there wherever libtorch has CUDA; the others need CUDA's headers when the
  * addon is built, or a libtorch new enough to offer them for every kind of device.
  */
-export type Feature = 'streams' | 'events' | 'memoryStatistics' | 'memoryFraction' | 'deviceProperties' | 'graphs';
+export type Feature =
+  | 'streams'
+  | 'events'
+  | 'memoryStatistics'
+  | 'memoryFraction'
+  | 'deviceProperties'
+  | 'graphs'
+  | 'syncDebugMode';
 
 const FEATURES: readonly Feature[] = [
   'streams',
@@ -26,6 +33,7 @@ const FEATURES: readonly Feature[] = [
   'memoryFraction',
   'deviceProperties',
   'graphs',
+  'syncDebugMode',
 ];
 
 /** Which parts of the CUDA face this build of the addon has; all false when libtorch has no CUDA. */

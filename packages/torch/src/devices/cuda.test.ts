@@ -25,6 +25,7 @@ describe.skipIf(cuda.isAvailable())('without a CUDA device', () => {
       'memoryFraction',
       'deviceProperties',
       'graphs',
+      'syncDebugMode',
     ]);
     expect(Object.values(cuda.versions()).every((version) => version === null || version !== 0)).toBe(true);
   });
@@ -49,6 +50,9 @@ describe.skipIf(cuda.isAvailable())('without a CUDA device', () => {
     ['cuda.setPerProcessMemoryFraction', () => cuda.setPerProcessMemoryFraction(0.5)],
     ['cuda.Graph', () => new cuda.Graph()],
     ['cuda.makeGraphed', () => cuda.makeGraphed((x) => x, [torch.ones([1])])],
+    ['cuda.setSyncDebugMode', () => cuda.setSyncDebugMode('warn')],
+    ['cuda.getSyncDebugMode', () => cuda.getSyncDebugMode()],
+    ['cuda.countSynchronizations', () => cuda.countSynchronizations(() => 1)],
     ['cuda.manualSeed', () => cuda.manualSeed(1)],
     ['cuda.manualSeedAll', () => cuda.manualSeedAll(1)],
   ];

@@ -29,3 +29,4 @@ export {
 } from './memory.js';
 export { manualSeedAll, manualSeedCuda as manualSeed } from './random.js';
 export { currentStream, defaultStream, Stream, type StreamOptions, setStream, withStream } from './stream.js';
+export { countSynchronizations, getSyncDebugMode, type SyncDebugMode, setSyncDebugMode } from './sync-debug.js';

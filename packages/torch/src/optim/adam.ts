@@ -9,6 +9,8 @@ import {
   _foreachMul_,
   _foreachNeg,
   _foreachSqrt,
+  _fusedAdam_,
+  _fusedAdamw_,
   div,
   mul,
   pow,
@@ -21,6 +23,19 @@ import { has } from '../operators.js';
 import { checkOptions } from '../options.js';
 import { Tensor } from '../tensor.js';
 import { type CountedGroup, CountedOptimizer } from './counted.js';
+import {
+  asFoundInf,
+  asFusedRate,
+  asStateSteps,
+  checkFused,
+  decayed,
+  type Fused,
+  type FusedGroup,
+  type FusedOperator,
+  fusable,
+  unlessSet,
+  wantsFused,
+} from './fused.js';
 import { demand, type Parameters } from './groups.js';
 import type { Stepped } from './optimizer.js';
 import { added, addQuotients_, minus, oneMinus, type Rate, scale_, times } from './rates.js';
@@ -41,13 +56,15 @@ export interface AdamOptions {
   readonly maximize?: boolean;
   /** See {@link CountedGroup.capturable}. Default false. */
   readonly capturable?: boolean;
+  /** See {@link Fused}; true counts steps on the device, as `capturable`. Default null. */
+  readonly fused?: Fused;
 }
 
 /** Options of {@link AdamW}. */
 export type AdamWOptions = AdamOptions;
 
 /** A group of {@link Adam} or {@link AdamW}. */
-export interface AdamGroup extends CountedGroup {
+export interface AdamGroup extends CountedGroup, FusedGroup {
   betas: readonly [number, number];
   eps: number;
   amsgrad: boolean;
@@ -73,19 +90,55 @@ export class Adam extends CountedOptimizer<AdamGroup> {
       amsgrad = false,
       maximize = false,
       capturable = false,
+      fused = null,
     } = options;
-    const settings = { lr, betas, eps, weightDecay, amsgrad, maximize, capturable };
+    const settings = { lr, betas, eps, weightDecay, amsgrad, maximize, capturable, fused };
     checkOptions(new.target.name, options, Object.keys(settings));
     super(params, settings, [FIRST, SECOND, LARGEST]);
   }
 
-  protected checkSettings({ betas, eps }: AdamGroup, where: string): void {
+  protected get operator(): FusedOperator {
+    return 'adam';
+  }
+
+  protected checkSettings({ betas, eps, fused, params }: AdamGroup, where: string): void {
+    checkFused(fused, this.operator, params[0]!, where);
     for (const beta of betas) demand(beta >= 0 && beta < 1, where, 'betas from 0 up to below 1', beta);
     demand(eps >= 0, where, 'eps of 0 or more', eps);
   }
 
   protected prepare({ amsgrad }: AdamGroup, groupIndex: number, stepped: Stepped): void {
     for (const slot of amsgrad ? [FIRST, SECOND, LARGEST] : [FIRST, SECOND]) this.slotOf(slot, groupIndex, stepped);
+  }
+
+  protected override stepFused(group: AdamGroup, groupIndex: number, stepped: Stepped, flag: Tensor | null): boolean {
+    const { params } = stepped;
+    const { lr, betas, eps, amsgrad, maximize } = group;
+    if (!wantsFused(group.fused, this.operator, stepped, lr, flag)) return false;
+    const [first, second] = [this.slotOf(FIRST, groupIndex, stepped), this.slotOf(SECOND, groupIndex, stepped)];
+    const largest = amsgrad ? this.slotOf(LARGEST, groupIndex, stepped) : [];
+    if (!fusable(params, stepped.gradients, first, second, largest)) return false;
+    const counts = this.advance({ ...group, capturable: true }, groupIndex, stepped, flag) as Tensor;
+    const foundInf = asFoundInf(flag);
+    const raw = maximize ? _foreachNeg(stepped.gradients) : stepped.gradients;
+    const [gradients, weightDecay] = this.fusedDecay(group, params, raw, foundInf);
+    const settings = { beta1: betas[0], beta2: betas[1], weightDecay, eps, amsgrad, maximize: false, foundInf };
+    const lists = [params, gradients, first, second, largest, asStateSteps(counts, params.length)] as const;
+    const step = this.operator === 'adam' ? _fusedAdam_ : _fusedAdamw_;
+    const rate = asFusedRate(lr);
+    if (typeof rate === 'number') step(...lists, { ...settings, lr: rate });
+    else step(...lists, { ...settings, lr: rate });
+    return true;
+  }
+
+  /** What the fused operator does not take of the weight decay goes into the gradients or the parameters. */
+  protected fusedDecay(
+    { weightDecay }: AdamGroup,
+    params: readonly Tensor[],
+    gradients: readonly Tensor[],
+    _foundInf: Tensor | null,
+  ): [gradients: readonly Tensor[], weightDecay: number] {
+    return decayed(params, gradients, weightDecay);
   }
 
   /** Takes the weight decay into the gradients or the parameters. @returns the gradients to go along */
@@ -123,6 +176,21 @@ export class Adam extends CountedOptimizer<AdamGroup> {
 export class AdamW extends Adam {
   constructor(params: Parameters<AdamGroup>, options: AdamOptions = {}) {
     super(params, typeof options === 'object' ? { weightDecay: 0.01, ...options } : options);
+  }
+
+  protected override get operator(): FusedOperator {
+    return 'adamw';
+  }
+
+  protected override fusedDecay(
+    { lr, weightDecay }: AdamGroup,
+    params: readonly Tensor[],
+    gradients: readonly Tensor[],
+    foundInf: Tensor | null,
+  ): [gradients: readonly Tensor[], weightDecay: number] {
+    if (typeof weightDecay === 'number') return [gradients, weightDecay];
+    scale_(params, oneMinus(unlessSet(times(lr, weightDecay), foundInf)));
+    return [gradients, 0];
   }
 
   protected override decay({ lr, weightDecay }: AdamGroup, params: readonly Tensor[], gradients: readonly Tensor[]) {

@@ -10,6 +10,7 @@ export {
 } from './clip.js';
 export type { CountedGroup } from './counted.js';
 export { type EmaModuleOptions, emaUpdate_, emaUpdateModule_ } from './ema.js';
+export type { Fused } from './fused.js';
 export { GradScaler, type GradScalerOptions } from './grad-scaler.js';
 export type { GroupInput, ParamGroup, ParamGroupInput } from './groups.js';
 export { LARS, type LARSForm, type LARSGroup, type LARSGroupInput, type LARSOptions } from './lars.js';

@@ -1,6 +1,4 @@
 /** @file The two operations of loss scaling on the device: `_amp_*` where libtorch has them for it, composed of others where not. */
-
-import { TorchError } from '../errors.js';
 import {
   _ampForeachNonFiniteCheckAndUnscale_,
   _ampUpdateScale_,
@@ -22,29 +20,15 @@ import {
   where,
   zeros,
 } from '../generated/operators.js';
-import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
+import { probe } from './probe.js';
 
-/** Device types that have the `_amp_*` operators: the CPU got them in libtorch 2.3. */
-const fused = new Map<string, boolean>();
-
+/** Whether a device has the `_amp_*` operators: the CPU got them in libtorch 2.3. */
 function hasAmp(device: string): boolean {
-  const type = device.split(':')[0]!;
-  let known = fused.get(type);
-  if (known === undefined) {
-    known = scope(() => {
-      const [value, flag, inverse] = [ones([1], { device }), zeros([], { device }), full([], 1, { device })];
-      try {
-        _ampForeachNonFiniteCheckAndUnscale_([value], flag, inverse);
-        return true;
-      } catch (error) {
-        if (error instanceof TorchError) return false;
-        throw error;
-      }
-    });
-    fused.set(type, known);
-  }
-  return known;
+  return probe('amp', device, () => {
+    const [value, flag, inverse] = [ones([1], { device }), zeros([], { device }), full([], 1, { device })];
+    _ampForeachNonFiniteCheckAndUnscale_([value], flag, inverse);
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 /** @file Saved state of optimizers: what fits, copies of its tensors, and the settings of the groups. */
-import { copy_, empty } from '../generated/operators.js';
+import { copy_, detach, emptyLike } from '../generated/operators.js';
 import { CheckpointError, listKeys } from '../serialization/checkpoint-error.js';
 import { Tensor } from '../tensor.js';
 import type { ParamGroup } from './groups.js';
@@ -51,9 +51,9 @@ export function checkState(
     );
 }
 
-/** A copy of a state tensor, of the parameter's dtype on its device. */
+/** A copy of a state tensor, of the parameter's dtype and strides on its device. */
 export function copyOf(source: Tensor, param: Tensor): Tensor {
-  const target = empty(param.shape, { dtype: param.dtype, device: param.device });
+  const target = emptyLike(detach(param));
   copy_(target, source);
   return target;
 }

@@ -106,6 +106,14 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
   /** Updates the parameters of one group that have a gradient; at least one. `flag` is given where the step may be undone. */
   protected abstract stepGroup(group: G, groupIndex: number, stepped: Stepped, flag: Tensor | null): void;
 
+  /**
+   * Takes the step by one operator of libtorch, where the group wants that, the operator is there and the tensors suit it.
+   * @returns whether it was taken; nothing was changed but counts of steps where not
+   */
+  protected stepFused(_group: G, _groupIndex: number, _stepped: Stepped, _flag: Tensor | null): boolean {
+    return false;
+  }
+
   /** Makes the state that a step of these parameters needs, so that the step makes none. */
   protected abstract prepare(group: G, groupIndex: number, stepped: Stepped): void;
 
@@ -127,6 +135,7 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
           const stepped = this.#present(group, i);
           if (stepped === null) continue;
           const taken = this.#withRates(group, stepped.params[0]!);
+          if (this.stepFused(taken, i, stepped, flag)) continue;
           if (flag === null) this.stepGroup(taken, i, stepped, null);
           else this.#stepUnless(flag, taken, i, stepped);
         }
