@@ -62,3 +62,35 @@ it('a kernel that CUDA lacks is no missing CUDA', () => {
   expect(error).not.toBeInstanceOf(DeviceError);
   expect(error).toMatchObject({ code: 'ERR_TORCH_OPERATOR' });
 });
+
+it.each([
+  [
+    'CUDA out of memory. Tried to allocate 25.50 GiB. GPU 0 has a total capacity of 79.25 GiB of which 24.50 GiB is free. ' +
+      'Including non-PyTorch memory, this process has 54.59 GiB memory in use. Process 42728 has 3.66 GiB memory in use. ' +
+      'Of the allocated memory 23.50 GiB is allocated by PyTorch, with 9.93 GiB allocated in private pools (e.g., CUDA Graphs), ' +
+      'and 30.25 GiB is reserved by PyTorch but unallocated. If reserved but unallocated memory is large try setting ' +
+      'PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True to avoid fragmentation.',
+    [25.5, 79.25, 24.5, 23.5, 53.75],
+  ],
+  [
+    'CUDA out of memory. Tried to allocate 1.00 GiB. GPU 1 has a total capacity of 8.00 GiB of which 0 bytes is free. 4.00 GiB ' +
+      'allowed; Of the allocated memory 3.50 GiB is allocated by PyTorch, and 512.00 MiB is reserved by PyTorch but unallocated.',
+    [1, 8, 0, 3.5, 4],
+  ],
+  [
+    'CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 15.75 GiB total capacity; 14.25 GiB already allocated; 0.50 GiB free; ' +
+      '14.50 GiB reserved in total by PyTorch) If reserved memory is >> allocated memory try setting max_split_size_mb',
+    [2, 15.75, 0.5, 14.25, 14.5],
+  ],
+] as const)('memory of CUDA: the sizes of %s', (message, [requested, total, free, allocated, reserved]) => {
+  const error = torchError('ERR_TORCH_OPERATOR', 'aten::empty', '', message);
+  const gib = 2 ** 30;
+  expect(error).toMatchObject({
+    requestedBytes: requested * gib,
+    totalBytes: total * gib,
+    freeBytes: free * gib,
+    allocatedBytes: allocated * gib,
+    reservedBytes: reserved * gib,
+  });
+  expect(error.message).toMatch(/smaller batches .* lower precision/);
+});

@@ -58,9 +58,26 @@ export class OutOfMemoryError extends TorchError {
   override readonly name = 'OutOfMemoryError';
   /** Bytes that were asked for, as far as libtorch's message says so; it rounds those on CUDA. */
   readonly requestedBytes: number | undefined;
+  /** Memory of the device in all, on CUDA. */
+  readonly totalBytes: number | undefined;
+  /** What no process had taken of it. */
+  readonly freeBytes: number | undefined;
+  /** In tensors of this process. */
+  readonly allocatedBytes: number | undefined;
+  /** Taken by this process, in tensors or not; what is not may be in pieces too small (`cuda.emptyCache`). */
+  readonly reservedBytes: number | undefined;
   constructor(message: string, operator = '', operands = '') {
     super(message, 'ERR_TORCH_OUT_OF_MEMORY', operator, operands);
-    this.requestedBytes = requestedBytes(message);
+    this.requestedBytes = bytesIn(message, /tried to allocate SIZE|requested size: SIZE/);
+    this.totalBytes = bytesIn(message, /total capacity of SIZE|SIZE total capacity/);
+    this.freeBytes = bytesIn(message, /of which SIZE is free|SIZE free;/);
+    this.allocatedBytes = bytesIn(message, /SIZE is allocated by PyTorch|SIZE already allocated/);
+    const unused = bytesIn(message, /SIZE is reserved by PyTorch but unallocated/);
+    const { allocatedBytes } = this;
+    this.reservedBytes =
+      unused !== undefined && allocatedBytes !== undefined
+        ? allocatedBytes + unused
+        : bytesIn(message, /SIZE reserved in total by PyTorch/);
   }
 }
 
@@ -127,9 +144,11 @@ export class LibtorchNotFoundError extends Error {
 
 const UNITS = { bytes: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 } as const;
 
-function requestedBytes(message: string): number | undefined {
-  const found = /tried to allocate (\d+(?:\.\d+)?) (bytes|KiB|MiB|GiB|TiB)/i.exec(message);
-  if (found === null) return undefined;
+/** The size that stands in the place of SIZE, in bytes. */
+function bytesIn(message: string, pattern: RegExp): number | undefined {
+  const size = '(\\d+(?:\\.\\d+)?) (bytes|KiB|MiB|GiB|TiB)';
+  const found = new RegExp(pattern.source.replaceAll('SIZE', size), 'i').exec(message)?.filter(Boolean);
+  if (found === undefined) return undefined;
   return Math.round(Number(found[1]) * UNITS[found[2] as keyof typeof UNITS]);
 }
 

@@ -55,7 +55,12 @@ const finalization = new FinalizationRegistry<number>((id) => native.graphDispos
 /**
  * A captured piece of work (PyTorch `torch.cuda.CUDAGraph`). A replay runs the same kernels on the same memory: give it new
  * input by writing into the tensors that the captured function read (`copy_`), and read what it returned. Numbers of JavaScript
- * that went into operators, such as a learning rate, are those of the capture for ever.
+ * that went into operators are those of the capture for ever: what changes from step to step must be in a tensor, as optimizers and
+ * averages take rates and momenta, and be set between replays (`rate.fill_(0.05)`).
+ *
+ * Random numbers of the device's own generator are drawn anew at every replay, from where the generator is then. `manualSeed` before
+ * a replay gives that replay the numbers that the same work would draw outside a graph after the same `manualSeed`, and the replays
+ * and steps after it go on from there (libtorch 2.0 and later; before, the seed stayed that of the capture). Seeding inside a capture is refused.
  *
  * Before the capture run the function a few times on another stream, so that libraries have chosen their kernels and the
  * optimizer has made its state; `makeGraphed` does all of this.
@@ -93,8 +98,8 @@ export class Graph {
    * writes them anew. Gradients that `backward` makes inside are the graph's too: set them to null before the capture, not between
    * replays.
    *
-   * When `body` throws, its exception comes out and the graph is empty again; memory of a capture that CUDA itself broke off can
-   * stay reserved until the process ends.
+   * When `body` throws, or CUDA breaks the capture off, the exception comes out, the graph is empty again and its memory goes back to
+   * the allocator; everything else goes on, the random generators too.
    * @throws CaptureError inside another capture, or when `body` did what cannot be captured; ArgumentError when something is
    *   captured already, `stream` is the default one, or `body` returns a promise
    */

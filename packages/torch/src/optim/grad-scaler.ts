@@ -4,8 +4,9 @@
  */
 import { gradientsOf } from '../autograd/gradients.js';
 import { noGrad } from '../autograd/index.js';
-import { ArgumentError } from '../errors.js';
+import { ArgumentError, CaptureError } from '../errors.js';
 import { copy_, full, maximum, mul, to, zeros } from '../generated/operators.js';
+import { native } from '../native.js';
 import { keep, scope } from '../scope.js';
 import { CheckpointError } from '../serialization/checkpoint-error.js';
 import type { Tensor } from '../tensor.js';
@@ -38,6 +39,11 @@ interface Progress {
  * gradient that is infinite or no number leaves parameters, optimizer state and step counts as they are, bit for bit, and the
  * scale falls. Schedules, averages and counters outside the optimizer go on as if the step had been taken: the host does not
  * know that it was not.
+ *
+ * In a CUDA graph capture `scale`, `backward`, `unscale_`, `step` and `update` together: each replay then scales, decides and moves the
+ * scale by itself, on the device, and this object is as it was between steps. Take a step before the capture (it makes the scale and
+ * the optimizer's state), and set a scale or load a state between replays at will: they stay in the same memory. Counting optimizers
+ * must be `capturable`.
  * @example
  * scaler.scale(loss).backward();
  * scaler.unscale_(optimizer); // only where gradients are looked at before the step, as by clipping
@@ -220,6 +226,11 @@ export class GradScaler {
   /** Scale and tracker, made on `device` at first use; those of a loaded state move from the CPU to the first accelerator. */
   #ready(device: string): { scale: Tensor; tracker: Tensor } {
     const [scale, tracker] = [this.#scale, this.#tracker];
+    const fits = scale !== null && (device === 'cpu' || scale.device !== 'cpu');
+    if (!fits && native.isCapturing())
+      throw new CaptureError(
+        'GradScaler: expected its scale on the device before a capture, got the first loss in one. Take a step before.',
+      );
     if (scale === null || tracker === null) {
       this.#scale = keep(full([], this.#options.initScale, { dtype: 'float32', device }));
       this.#tracker = keep(zeros([], { dtype: 'int32', device }));

@@ -32,8 +32,9 @@ export interface StepOptions {
    */
   readonly skip?: Tensor | undefined;
   /**
-   * Take the step and undo it by the flag, as is always done on an accelerator, also where the flag is in the CPU's memory
-   * and could be looked at first. It copies parameters and state before the step. Default false.
+   * Leave the decision to the operators, as is always done on an accelerator, also where the flag is in the CPU's memory and
+   * could be looked at first. SGD, Adam and AdamW use libtorch's fused operators for it where it has them; else the step is taken
+   * and undone by the flag, for which parameters and state are copied before. Default false.
    */
   readonly undo?: boolean | undefined;
 }
@@ -127,6 +128,10 @@ export abstract class OptimizerBase<G extends ParamGroup> implements Optimizer<G
       noGrad(() => {
         let flag: Tensor | null = skip ?? null;
         if (flag !== null && this.#decidesBefore(flag, undo)) {
+          if (native.isCapturing())
+            throw new CaptureError(
+              `${this.constructor.name}.step: expected settings that a flag on the device can undo in a capture, got dampening. Leave it out.`,
+            );
           if (native.flagOnCpu(flag.cpu().handle)) return;
           flag = null;
         }
