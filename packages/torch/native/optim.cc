@@ -22,8 +22,12 @@ napi_value flagOnCpu(Call& call) {
  */
 napi_value alike(Call& call) {
   const auto tensors = call.tensors(0, "tensors");
-  const auto count = static_cast<size_t>(call.number(1, "count"));
-  if (count == 0 || tensors.size() % count != 0) throw ArgumentError("alike: expected lists of one length");
+  const double length = call.number(1, "count");
+  if (!(length >= 1 && length <= static_cast<double>(tensors.size()))) throw ArgumentError("alike: expected lists of one length");
+  const auto count = static_cast<size_t>(length);
+  if (tensors.size() % count != 0) throw ArgumentError("alike: expected lists of one length");
+  for (const at::Tensor& tensor : tensors)
+    if (!tensor.defined()) throw ArgumentError("alike: expected Tensors, got none");
   const at::Tensor& first = tensors[0];
   if (!at::isFloatingType(first.scalar_type())) return call.fromBoolean(false);
   for (size_t i = 0; i < tensors.size(); ++i) {
