@@ -38,7 +38,7 @@ export const gpuModels = {
     settings: {},
     full: { unlabeled: 64, labeled: 32, queue: 0, resident: 1024, steps: 6 },
     small: { unlabeled: 2, labeled: 2, queue: 0, resident: 16, steps: 1 },
-    parity: { unlabeled: 4, labeled: 4, queue: 0, resident: 16, checked: 2 },
+    parity: { unlabeled: 2, labeled: 2, queue: 0, resident: 16, checked: 2 },
   },
 };
 

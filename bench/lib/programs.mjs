@@ -22,9 +22,9 @@ const environmentOf = (interpreter) =>
 /** Those of the modules that an interpreter cannot import. */
 export function missingModules(interpreter, modules) {
   const env = environmentOf(interpreter);
-  return modules.filter(
-    (name) => spawnSync(interpreter, ['-c', `import ${name}`], { stdio: 'ignore', env }).status !== 0,
-  );
+  const has = (...names) =>
+    spawnSync(interpreter, ['-c', `import ${names.join(', ')}`], { stdio: 'ignore', env }).status === 0;
+  return has(...modules) ? [] : modules.filter((name) => !has(name));
 }
 
 /** @throws PeerError naming the Debian packages of modules that are missing */

@@ -9,6 +9,9 @@ import torch
 
 OPTIONS = json.loads(sys.argv[1])
 torch.set_num_threads(OPTIONS["threads"])
+# Answers go where standard output went; what packages print goes to standard error.
+ANSWERS = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
 
 
 def versions():
@@ -25,8 +28,8 @@ def peak_mib():
 
 
 def say(value):
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
+    ANSWERS.write(json.dumps(value) + "\n")
+    ANSWERS.flush()
 
 
 def answer(hello, sample, end=dict, commands={}):
