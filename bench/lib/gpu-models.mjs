@@ -15,8 +15,8 @@ export const gpuModels = {
     classes: 10,
     settings: { 'stages.suave.onlineHeads': true },
     full: { unlabeled: 256, labeled: 128, queue: 3840, resident: 8192, steps: 20 },
-    small: { unlabeled: 8, labeled: 4, queue: 16, resident: 64, steps: 1 },
-    parity: { unlabeled: 8, labeled: 8, queue: 16, resident: 64, checked: 3 },
+    small: { unlabeled: 4, labeled: 4, queue: 8, resident: 64, steps: 1 },
+    parity: { unlabeled: 4, labeled: 4, queue: 8, resident: 64, checked: 3 },
   },
   resnet50: {
     description: 'Suave, ResNet-50, 64 unlabeled images in 2x224 + 8x96 px crops and 32 labeled ones',

@@ -1,12 +1,15 @@
 /** @file From a short run that was measured to the epochs of a run that ends in time. */
 
-/** Seconds of a whole epoch of a stage, validation and checkpoint in it: between the ends of its first and its last epoch. */
+/**
+ * Seconds of a whole epoch of a stage, validation and checkpoint in it: between the ends of its first and its last epoch. Of a single
+ * epoch, all the time since the stage before.
+ */
 export function secondsPerEpoch(records, stage) {
   const own = records.filter((record) => record.stage === stage);
   const last = own.at(-1);
   const ends = own.filter((record, i) => own[i + 1] === undefined || own[i + 1].epoch > record.epoch);
   if (last === undefined) throw new Error(`gpu-cifar: the trial has no line of stage ${stage}.`);
-  if (ends.length === 1) return last.seconds - own[0].seconds;
+  if (ends.length === 1) return last.seconds - (records[records.indexOf(own[0]) - 1]?.seconds ?? 0);
   return (ends.at(-1).seconds - ends[0].seconds) / (ends.length - 1);
 }
 
