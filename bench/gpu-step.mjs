@@ -218,7 +218,7 @@ export async function runGpuStep(args) {
     return;
   }
   const modules = ['torch', 'torchvision', ...(request.model === 'vit' ? ['timm'] : [])];
-  const missing = request.alone ? [] : missingModules(request.python, modules);
+  const missing = request.alone || request.onlyLosses ? [] : missingModules(request.python, modules);
   if (missing.length > 0)
     throw new PeerError(
       `bench gpu-step: ${request.python} has no ${missing.join(' and no ')} to compare with. Name another with --python, or measure ours with --alone.`,

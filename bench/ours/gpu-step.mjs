@@ -117,7 +117,8 @@ async function profile({ graph }) {
       0.5,
     ),
   ]);
-  const memory = onCuda && cuda.features().memoryStatistics ? cuda.maxMemoryAllocated() / 2 ** 20 : peakMiB();
+  const counts = onCuda && cuda.features().memoryStatistics;
+  const memory = counts ? cuda.maxMemoryAllocated() / 2 ** 20 : peakMiB();
   const { calls, hostReads } = torch.countCalls(await training.prepared());
   const waits = onCuda ? countWaits(await training.prepared()) : null;
   return {
@@ -126,6 +127,8 @@ async function profile({ graph }) {
     host_reads: hostReads,
     native_calls: calls,
     peak_memory_mib: Math.round(memory),
+    // With a graph: what it keeps for itself as well.
+    reserved_memory_mib: counts ? Math.round(cuda.maxMemoryReserved() / 2 ** 20) : null,
   };
 }
 

@@ -84,7 +84,8 @@ class Training:
             self.method.teacher.network.to(memory_format=torch.channels_last)
         self.channels_last = variant["channelsLast"]
         self.optimizer = create_optimizer(network, OPTIONS["optimizer"], DEVICE)
-        self.scaler = torch.cuda.amp.GradScaler() if self.precision == "fp16" else None
+        scaler = getattr(torch.amp, "GradScaler", torch.cuda.amp.GradScaler)
+        self.scaler = scaler() if self.precision == "fp16" else None
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=DEVICE)
         self.step_number = 0
 
@@ -163,7 +164,7 @@ def synchronizations(run):
             run()
         finally:
             torch.cuda.set_sync_debug_mode("default")
-    return sum("synchroniz" in str(warning.message) for warning in caught)
+    return sum("called a synchronizing" in str(warning.message) for warning in caught)
 
 
 class Bench:
@@ -200,10 +201,12 @@ class Bench:
             parts.append(clock.read())
         medians = [float(numpy.median(column)) for column in zip(*parts)]
         memory = torch.cuda.max_memory_allocated() / 2**20 if ON_CUDA else peak_mib()
+        reserved = round(torch.cuda.max_memory_reserved() / 2**20) if ON_CUDA else None
         return {
             "split_ms": dict(zip(PHASES, medians)),
             "host_synchronizations": synchronizations(lambda: self.training.step(self.batches)),
             "peak_memory_mib": round(memory),
+            "reserved_memory_mib": reserved,
         }
 
 

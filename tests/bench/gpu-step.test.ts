@@ -19,7 +19,7 @@ function compared(model: string): Outcome {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['bench/run.mjs', ...args], {
     cwd: root,
     encoding: 'utf8',
-    timeout: 110_000,
+    timeout: 230_000,
   });
   expect(status, stderr).toBe(0);
   return JSON.parse(stdout) as Outcome;
@@ -27,7 +27,7 @@ function compared(model: string): Outcome {
 
 describe.skipIf(python === null)(`steps of the GPU bench${whyNoPython(python, ...modules)}`, () => {
   // Suave with queue, teacher, mixed pairs and online heads under LARS; Daino under AdamW.
-  it.each(['resnet18', 'vit'])('%s: first losses equal those of PyTorch', { timeout: 120_000 }, (model) => {
+  it.each(['resnet18', 'vit'])('%s: first losses equal those of PyTorch', { timeout: 240_000 }, (model) => {
     const { losses, differences } = compared(model).parity;
     expect(losses.ours.length).toBeGreaterThan(1);
     expect(losses.ours.every((loss) => Number.isFinite(loss) && loss > 0)).toBe(true);
