@@ -86,7 +86,9 @@ function stepPart(model, { device, small, out }) {
   const alone = missing.length === 0 ? [] : ['--alone'];
   const file = join(out, `gpu-step-${model}.json`);
   const options = ['--model', model, '--device', device, '--precision', precisions.join(','), '--json', '--out', file];
-  const few = small ? ['--small', '--pairs', '1', '--precision', 'fp32,fp16', '--variants', 'eager,emulated'] : [];
+  const few = small
+    ? ['--small', '--pairs', '1', '--threads', '1', '--precision', 'fp32,fp16', '--variants', 'eager,emulated']
+    : [];
   return {
     name: `step-${model}`,
     limit: small ? 600 : 240,
