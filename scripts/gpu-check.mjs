@@ -63,7 +63,7 @@ function resultOf(out, name) {
   return text === null ? null : JSON.parse(text);
 }
 
-/** Runs a part and writes down how it ended. */
+/** Runs a part and writes down how it ended; null where the check itself was asked to end. */
 async function runPart(part, request) {
   const { out } = request;
   const log = join(out, `${part.name}.log`);
@@ -71,15 +71,16 @@ async function runPart(part, request) {
   const [program, ...args] = part.command;
   const limitMs = 1000 * part.limit;
   const end = await runLimited(program, args, { cwd: root, log, limitMs, env: part.environment ?? {} });
+  if (end.interrupted) return null;
   const seconds = Math.round((performance.now() - begin) / 1000);
+  const how = end.timedOut ? `stopped after ${part.limit} s` : end.status === 0 ? null : `exit status ${end.status}`;
   let facts = {};
   try {
     facts = part.read?.({ out, stdout: end.stdout }) ?? {};
   } catch (error) {
-    facts = { problem: `its result cannot be read: ${error.message}` };
+    facts = { problem: how ?? `its result cannot be read: ${error.message}` };
   }
   const { problem = null, figures = '', ...details } = facts;
-  const how = end.timedOut ? `stopped after ${part.limit} s` : end.status === 0 ? null : `exit status ${end.status}`;
   const status = how === null && problem === null ? 'passed' : 'failed';
   const result = { part: part.name, status, seconds, problem: problem ?? how, figures, ...details };
   writeFileSync(join(out, `${part.name}.json`), `${JSON.stringify(result, null, 2)}\n`);
@@ -137,7 +138,12 @@ async function main() {
       continue;
     }
     say(`${part.name} …`);
-    const { status, seconds, problem } = await runPart(part, request);
+    const result = await runPart(part, request);
+    if (result === null) {
+      say(`interrupted; ${part.name} is done again by the same command`);
+      return 130;
+    }
+    const { status, seconds, problem } = result;
     say(
       `${part.name}: ${status} in ${seconds} s${problem === null ? '' : `: ${problem}; see ${join(out, `${part.name}.log`)}`}`,
     );

@@ -8,7 +8,8 @@ const graceMs = 20_000;
 /**
  * Runs a program in a process group of its own, so that its children end with it.
  * @param {{ cwd: string, log: string, limitMs: number, env: NodeJS.ProcessEnv }} options
- * @returns {Promise<{ status: number, timedOut: boolean, stdout: string }>} status 127 where it could not be started, 128 after a signal
+ * @returns {Promise<{ status: number, timedOut: boolean, interrupted: boolean, stdout: string }>} status 127 where it could not be
+ *   started, 128 after a signal; `interrupted`: we were asked to end, and it was too
  */
 export function runLimited(program, args, { cwd, log, limitMs, env }) {
   const file = openSync(log, 'w');
@@ -22,6 +23,7 @@ export function runLimited(program, args, { cwd, log, limitMs, env }) {
     });
     let stdout = '';
     let timedOut = false;
+    let interrupted = false;
     const stop = (signal) => {
       try {
         process.kill(-child.pid, signal);
@@ -36,15 +38,18 @@ export function runLimited(program, args, { cwd, log, limitMs, env }) {
       }, limitMs),
       setTimeout(() => stop('SIGKILL'), limitMs + graceMs),
     ];
-    const interrupted = () => stop('SIGTERM');
-    process.once('SIGINT', interrupted);
-    process.once('SIGTERM', interrupted);
+    const interrupt = () => {
+      interrupted = true;
+      stop('SIGTERM');
+    };
+    process.once('SIGINT', interrupt);
+    process.once('SIGTERM', interrupt);
     const end = (status) => {
       for (const timer of timers) clearTimeout(timer);
-      process.off('SIGINT', interrupted);
-      process.off('SIGTERM', interrupted);
+      process.off('SIGINT', interrupt);
+      process.off('SIGTERM', interrupt);
       closeSync(file);
-      resolve({ status, timedOut, stdout });
+      resolve({ status, timedOut, interrupted, stdout });
     };
     child.stdout.setEncoding('utf8').on('data', (text) => {
       stdout += text;
