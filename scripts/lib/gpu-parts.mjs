@@ -130,11 +130,16 @@ function cifarPart({ device, small, out, data, minutes }) {
   };
 }
 
-/** Reads what doctor says of the device that is asked for. */
+/** What doctor found, and in a line what matters of the GPU. */
 function readDoctor(device, stdout) {
-  const found = JSON.parse(stdout);
-  const text = JSON.stringify(found.cuda ?? found.devices ?? found);
-  return { doctor: found, figures: device === 'cpu' ? '' : text.slice(0, 400) };
+  const doctor = JSON.parse(stdout);
+  const { available, reason, version, cudnn, driver, devices, featuresOff } = doctor.cuda;
+  const names = devices.map(({ name, capability }) => `${name} (${capability})`).join(', ');
+  const off = featuresOff.length === 0 ? '' : `, addon without ${featuresOff.join(', ')}`;
+  const figures = `libtorch ${doctor.libtorch?.version ?? 'missing'}`;
+  if (device === 'cpu') return { doctor, figures };
+  if (!available) return { doctor, figures, problem: `no CUDA: ${reason}` };
+  return { doctor, figures: `${figures}, ${names}, CUDA ${version}, cuDNN ${cudnn}, driver ${driver}${off}` };
 }
 
 /**
