@@ -68,7 +68,7 @@ async function runPart(part, request) {
   const { out } = request;
   const log = join(out, `${part.name}.log`);
   const begin = performance.now();
-  const [program, ...args] = part.command;
+  const [program, ...args] = typeof part.command === 'function' ? part.command() : part.command;
   const limitMs = 1000 * part.limit;
   const end = await runLimited(program, args, { cwd: root, log, limitMs, env: part.environment ?? {} });
   if (end.interrupted) return null;

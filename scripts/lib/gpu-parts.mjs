@@ -82,8 +82,7 @@ function caseLine(one) {
 function stepPart(model, { device, small, out }) {
   const interpreter = device === 'cuda' ? 'python3' : python;
   const modules = ['torch', 'torchvision', ...(model === 'vit' ? ['timm'] : [])];
-  const missing = missingModules(interpreter, modules);
-  const alone = missing.length === 0 ? [] : ['--alone'];
+  let missing = [];
   const file = join(out, `gpu-step-${model}.json`);
   const options = ['--model', model, '--device', device, '--precision', precisions.join(','), '--json', '--out', file];
   const few = small
@@ -92,7 +91,11 @@ function stepPart(model, { device, small, out }) {
   return {
     name: `step-${model}`,
     limit: small ? 600 : 240,
-    command: [process.execPath, join(root, 'bench/run.mjs'), 'gpu-step', ...options, ...few, ...alone],
+    command() {
+      missing = missingModules(interpreter, modules);
+      const alone = missing.length === 0 ? [] : ['--alone'];
+      return [process.execPath, join(root, 'bench/run.mjs'), 'gpu-step', ...options, ...few, ...alone];
+    },
     read() {
       const { parity, cases } = readJson(file);
       const unmatched = missing.length === 0 ? [] : [`${interpreter} has no ${missing.join(', ')}: ours alone`];
