@@ -15,8 +15,15 @@ export interface StageLength {
   readonly totalSteps: number;
 }
 
-/** Builds the optimizer of a stage, one group of the method after the other. */
-export function createOptimizer(config: OptimizerConfig, groups: readonly ParameterGroup[]): optim.Optimizer {
+/**
+ * Builds the optimizer of a stage, one group of the method after the other.
+ * @param capturable  whether all that a step counts must lie on the device, for a CUDA graph
+ */
+export function createOptimizer(
+  config: OptimizerConfig,
+  groups: readonly ParameterGroup[],
+  capturable = false,
+): optim.Optimizer {
   const { lr, weightDecay } = config;
   const params = groups.map(({ parameters, decays, excluded }) => ({
     params: parameters,
@@ -41,7 +48,13 @@ export function createOptimizer(config: OptimizerConfig, groups: readonly Parame
     case 'sgd':
       return new optim.SGD(params, { lr, weightDecay, momentum: config.momentum, nesterov: config.nesterov });
     case 'adamw':
-      return new optim.AdamW(params, { lr, weightDecay, betas: [config.beta1, config.beta2], eps: config.epsilon });
+      return new optim.AdamW(params, {
+        lr,
+        weightDecay,
+        betas: [config.beta1, config.beta2],
+        eps: config.epsilon,
+        capturable,
+      });
   }
 }
 

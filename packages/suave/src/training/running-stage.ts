@@ -12,6 +12,7 @@ import { suaveVersion } from '../version.js';
 import { createBatches, type StageBatches } from './batches.js';
 import { createMethod, describeModel } from './build-stage.js';
 import { createCollapseDetector } from './collapse.js';
+import { DeviceSteps } from './device-steps.js';
 import type { TrainingEvents } from './events.js';
 import { handOver, readInitWeights } from './hand-over.js';
 import { createOptimizer, groupSettings } from './optimizer.js';
@@ -97,9 +98,10 @@ export class RunningStage {
     const { method } = this;
     const groups = method.parameterGroups();
     const { device, precision } = config;
+    const onDevice = device === 'cuda' || config.gpu.graph === 'emulate';
     const learner: Learner = {
       method,
-      optimizer: createOptimizer(stage.optimizer, groups),
+      optimizer: createOptimizer(stage.optimizer, groups, onDevice),
       scaler: precision === 'fp16' ? new optim.GradScaler() : null,
       precision,
       device,
@@ -108,6 +110,8 @@ export class RunningStage {
       groupSettings: (step: number) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps }),
       torchSeed: (step: number) => torchSeed(config.seed, index, step),
     };
+    const decayMoves = stage.optimizer.finalWeightDecay !== null;
+    const warn = (sentence: string) => events.warning?.(`stage ${stage.name}: ${sentence}`);
     const { val } = data;
     const describe = (state: StageState, selection: CheckpointMetadata['selection']): CheckpointMetadata => ({
       format: 1,
@@ -137,7 +141,10 @@ export class RunningStage {
         imagesPerStep: batches.imagesPerStep,
         learner,
         groupSettings: steps.groupSettings,
-        createSteps: () => new HostSteps({ ...learner, ...steps }, batches),
+        createSteps: (first) =>
+          onDevice
+            ? new DeviceSteps({ ...steps, config, data, streams: batches.streams, learner, decayMoves, warn }, first)
+            : new HostSteps({ ...learner, ...steps }, batches),
         refreshClassifier: async () =>
           method.refreshClassifier?.(
             labeledBatches(data.train, data.labeledIndices, data.labels, scoringOptions(config)),

@@ -43,11 +43,6 @@ export class StepInputs {
     this.#total += length;
   }
 
-  /** Whether a block of this name was declared. */
-  has(name: string): boolean {
-    return this.#blocks.has(name);
-  }
-
   /** The block on the device, float64 of its shape; owned by the inputs, the same tensor in every step. */
   tensor(name: string): Tensor {
     const known = this.#views.get(name);
@@ -73,12 +68,10 @@ export class StepInputs {
     this.#stagings[this.#turn].copied?.synchronize();
   }
 
-  /** Writes a whole block, or part of one from element `at`. */
-  write(name: string, values: ArrayLike<number>, at = 0): void {
+  /** Where the numbers of a block are written between `begin` and `send`. */
+  room(name: string): Float64Array {
     const { start, length } = this.#block(name);
-    if (at + values.length > length)
-      throw new Error(`step inputs: ${name} has ${length} numbers, got ${values.length} from ${at}`);
-    this.#stagings[this.#turn].values.set(values, start + at);
+    return this.#stagings[this.#turn].values.subarray(start, start + length);
   }
 
   /** Gives the numbers of the step to the device, after what it was given before. */

@@ -1,0 +1,171 @@
+/**
+ * @file Steps on an accelerator: the host draws the numbers of a step and sends them over; what the device does with them is the same
+ * work in every step of a kind, and is captured as a CUDA graph after a few.
+ */
+import { cuda, keep, manualSeed, noGrad, OutOfMemoryError, scope, type Tensor, TorchError } from '@suave/torch';
+import { type DevicePixelReader, type LoadedData, openOnDevice } from '../data/index.js';
+import type { Progress } from '../methods/index.js';
+import type { Config } from '../recipes/index.js';
+import type { DrawnBatch, StageStreams } from './batches.js';
+import { DeviceBatchMaker } from './device-batch-maker.js';
+import type { Meter } from './meter.js';
+import type { GroupSettings } from './optimizer.js';
+import { StepInputs } from './step-inputs.js';
+import type { StepRunner } from './step-runner.js';
+import { type Learner, learn } from './train-step.js';
+
+/** Steps of a kind that are done one operator at a time before the work is captured: libraries choose kernels, state is made. */
+const warmUpSteps = 3;
+
+/** What a device works on. */
+export interface DeviceStepsOptions {
+  readonly config: Config;
+  readonly data: LoadedData;
+  readonly streams: StageStreams;
+  readonly learner: Learner;
+  groupSettings(step: number): readonly GroupSettings[];
+  /** Whether weight decay follows a schedule. */
+  readonly decayMoves: boolean;
+  torchSeed(step: number): number;
+  /** Told once where a step cannot be captured. */
+  warn(sentence: string): void;
+}
+
+/** The captured work of one kind of step. */
+interface StepProgram {
+  /** Steps done without a graph. */
+  runs: number;
+  graph: cuda.Graph | null;
+  /** Terms for the meter. */
+  counted: readonly string[];
+}
+
+/** Runs steps from numbers on the device. */
+export class DeviceSteps implements StepRunner {
+  readonly #options: DeviceStepsOptions;
+  readonly #reader: DevicePixelReader;
+  readonly #inputs: StepInputs;
+  readonly #maker: DeviceBatchMaker;
+  readonly #schedules: readonly string[];
+  /** The schedules on the device, by name. */
+  readonly #scheduled: Readonly<Record<string, Tensor>>;
+  readonly #programs = new Map<string, StepProgram>();
+  #captures: boolean;
+
+  /** @param first  where training begins, for the sizes that all steps have */
+  constructor(options: DeviceStepsOptions, first: Progress) {
+    this.#options = options;
+    const { config, data, streams, learner } = options;
+    this.#captures = config.gpu.graph === 'auto' && config.device === 'cuda';
+    this.#reader = openOnDevice(data.train, streams.indices, {
+      device: config.device,
+      residentMiB: config.gpu.residentMiB,
+    });
+    this.#inputs = new StepInputs(config.device);
+    this.#maker = new DeviceBatchMaker(streams, this.#inputs, streams.draw(first.step, true), this.#reader.window);
+    this.#schedules = Object.keys(learner.method.schedules(first));
+    const numGroups = learner.optimizer.paramGroups.length;
+    this.#inputs.declare('lr', [numGroups]);
+    this.#inputs.declare('weightDecay', [numGroups]);
+    this.#inputs.declare('schedules', [Math.max(1, this.#schedules.length)]);
+    const element = (block: string, i: number) =>
+      scope(() => noGrad(() => keep(this.#inputs.tensor(block).select(0, i))));
+    this.#scheduled = Object.fromEntries(this.#schedules.map((name, i) => [name, element('schedules', i)]));
+    for (const [i, group] of learner.optimizer.paramGroups.entries()) {
+      const { weightDecay } = options.groupSettings(first.step)[i];
+      const moves = options.decayMoves && weightDecay !== 0;
+      Object.assign(group, { lr: element('lr', i), weightDecay: moves ? element('weightDecay', i) : weightDecay });
+    }
+  }
+
+  prepare(step: number): Promise<void> {
+    return this.#reader.prepare(step);
+  }
+
+  run(progress: Progress, meter: Meter): void {
+    const { streams, learner } = this.#options;
+    const drawn = this.#draw(progress);
+    this.#send(drawn, progress);
+    manualSeed(this.#options.torchSeed(progress.step));
+    const work = () => {
+      const batch = noGrad(() => streams.make(drawn, this.#maker));
+      return learn(learner, meter, batch, { ...progress, scheduled: this.#scheduled });
+    };
+    const kind = this.#kindOf(progress, drawn);
+    const program = kind === null || !this.#captures ? null : this.#programOf(kind);
+    if (program !== null && program.graph === null && program.runs >= warmUpSteps) this.#capture(program, work);
+    if (program === null || program.graph === null) {
+      meter.count(scope(work));
+      if (program !== null) program.runs++;
+    } else {
+      program.graph.replay();
+      meter.count(program.counted);
+    }
+  }
+
+  /** Steps of the same kind are the same work for the device; null for a step that also changes something on the host. */
+  kindOf(progress: Progress): string | null {
+    return this.#kindOf(progress, this.#draw(progress));
+  }
+
+  #kindOf(progress: Progress, drawn: DrawnBatch): string | null {
+    const variant = this.#options.learner.method.variant(progress);
+    return variant === null ? null : `${variant};${this.#options.streams.variant(drawn)};${isMonitored(progress)}`;
+  }
+
+  #draw(progress: Progress): DrawnBatch {
+    return this.#options.streams.draw(progress.step, isMonitored(progress));
+  }
+
+  /** Sends what was drawn, and the numbers of the schedules. */
+  #send(drawn: DrawnBatch, progress: Progress): void {
+    const settings = this.#options.groupSettings(progress.step);
+    const schedules = this.#options.learner.method.schedules(progress);
+    this.#inputs.begin();
+    this.#maker.write(drawn, this.#reader.window);
+    this.#inputs.room('lr').set(settings.map(({ lr }) => lr));
+    this.#inputs.room('weightDecay').set(settings.map(({ weightDecay }) => weightDecay));
+    this.#inputs.room('schedules').set(this.#schedules.map((name) => schedules[name]));
+    this.#inputs.send();
+  }
+
+  #programOf(kind: string): StepProgram {
+    const known = this.#programs.get(kind);
+    if (known !== undefined) return known;
+    const program: StepProgram = { runs: 0, graph: null, counted: [] };
+    this.#programs.set(kind, program);
+    return program;
+  }
+
+  /** Captures a step, which does nothing yet; where it cannot be captured, all steps are done one operator at a time from now on. */
+  #capture(program: StepProgram, work: () => readonly string[]): void {
+    const graph = new cuda.Graph();
+    const sharing = [...this.#programs.values()].find((other) => other.graph !== null)?.graph?.pool();
+    try {
+      program.counted = graph.capture(work, { stream: cuda.currentStream(), ...(sharing ? { pool: sharing } : {}) });
+      program.graph = graph;
+    } catch (error) {
+      graph.dispose();
+      const { learner } = this.#options;
+      if (!(error instanceof TorchError) || error instanceof OutOfMemoryError || learner.scaler !== null) throw error;
+      this.#captures = false;
+      learner.optimizer.zeroGrad();
+      this.#options.warn(`the step cannot be captured as a CUDA graph and runs without: ${error.message}`);
+    }
+  }
+
+  dispose(): void {
+    for (const { graph } of this.#programs.values()) graph?.dispose();
+    this.#programs.clear();
+    for (const tensor of Object.values(this.#scheduled)) tensor.dispose();
+    for (const { lr, weightDecay } of this.#options.learner.optimizer.paramGroups) {
+      if (typeof lr !== 'number') lr.dispose();
+      if (typeof weightDecay !== 'number') weightDecay.dispose();
+    }
+    this.#maker.dispose();
+    this.#inputs.dispose();
+    this.#reader.close();
+  }
+}
+
+const isMonitored = ({ monitored }: Progress): boolean => monitored !== false;
