@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { diffTraces, liveTensors, optim, type OperatorTrace, traceOperators } from '@suave/torch';
+import { diffTraces, liveTensors, type OperatorTrace, type optim, traceOperators } from '@suave/torch';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { torchSeed } from '../../packages/suave/src/augment/index.js';

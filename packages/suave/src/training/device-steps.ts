@@ -3,7 +3,7 @@
  * work in every step of a kind, and is captured as a CUDA graph after a few.
  */
 import { cuda, keep, manualSeed, noGrad, OutOfMemoryError, scope, type Tensor, TorchError } from '@suave/torch';
-import { type DevicePixelReader, type LoadedData, openOnDevice } from '../data/index.js';
+import type { PixelReader as DevicePixelReader, LoadedData } from '../data/index.js';
 import type { Progress } from '../methods/index.js';
 import type { Config } from '../recipes/index.js';
 import type { DrawnBatch, StageStreams } from './batches.js';
@@ -57,10 +57,7 @@ export class DeviceSteps implements StepRunner {
     this.#options = options;
     const { config, data, streams, learner } = options;
     this.#captures = config.gpu.graph === 'auto' && config.device === 'cuda';
-    this.#reader = openOnDevice(data.train, streams.indices, {
-      device: config.device,
-      residentMiB: config.gpu.residentMiB,
-    });
+    this.#reader = data.train.read(streams.indices);
     this.#inputs = new StepInputs(config.device);
     this.#maker = new DeviceBatchMaker(streams, this.#inputs, streams.draw(first.step, true), this.#reader.window);
     this.#schedules = Object.keys(learner.method.schedules(first));
