@@ -10,6 +10,7 @@ import {
   mixTargetsOnDevice,
   mixViewsOnDevice,
   numMixNumbers,
+  programKey,
   ViewProgram,
   type ViewSpec,
 } from '../augment/index.js';
@@ -20,7 +21,7 @@ import type { DrawnBatch, StageStreams } from './batches.js';
 import type { StepInputs } from './step-inputs.js';
 import type { DrawnStream, Stream } from './streams.js';
 
-/** Views of one kind, cut together. */
+/** Views that are cut together. */
 interface ViewGroup {
   readonly program: ViewProgram;
   /** Name of the block with their numbers. */
@@ -32,18 +33,21 @@ interface ViewGroup {
 /** Makes batches from `StepInputs`; `write` is the host's part, the rest the device's. Call `dispose` when done. */
 export class DeviceBatchMaker implements BatchMaker {
   readonly #inputs: StepInputs;
-  readonly #window: PixelWindow;
+  readonly #device: string;
+  /** Those of the last `write`. */
+  #pixels: Tensor;
   readonly #groups = new Map<string, readonly ViewGroup[]>();
   readonly #constants = new Map<string, Tensor>();
 
   /**
    * @param inputs  gets a block for everything that is drawn
    * @param first   a drawn batch, for the sizes that all have
-   * @param window  pixels on the device, at the same place in every step; the sizes of all images
+   * @param window  pixels of the first batch on the device, and the sizes of all images
    */
-  constructor(streams: StageStreams, inputs: StepInputs, first: DrawnBatch, window: PixelWindow) {
+  constructor(streams: StageStreams, inputs: StepInputs, first: DrawnBatch, window: PixelWindow, device: string) {
     this.#inputs = inputs;
-    this.#window = window;
+    this.#pixels = window.pixels;
+    this.#device = device;
     for (const [stream, drawn] of [
       [streams.labeled, first.labeled],
       [streams.unlabeled, first.unlabeled],
@@ -52,25 +56,26 @@ export class DeviceBatchMaker implements BatchMaker {
       const rows = drawn.indices.length;
       inputs.declare(`${stream.name}.labels`, [rows]);
       if (drawn.mixes.length > 0) inputs.declare(`${stream.name}.mixes`, [drawn.mixes.length, numMixNumbers]);
-      const groups = this.#groupsOf(stream);
+      const groups = this.#groupsOf(stream, window);
       for (const { program, block, positions } of groups)
         inputs.declare(block, [positions.length * rows, program.columns]);
       this.#groups.set(stream.name, groups);
     }
   }
 
-  /** Views of the same kind and normalization are cut by one program. */
-  #groupsOf(stream: Stream): ViewGroup[] {
-    const byKind = new Map<string, { spec: ViewSpec; positions: number[] }>();
+  /** Views that one program can cut are cut together. */
+  #groupsOf(stream: Stream, images: PixelWindow): ViewGroup[] {
+    const together = new Map<string, { specs: ViewSpec[]; positions: number[] }>();
     for (const [position, spec] of stream.specs.entries()) {
-      const key = JSON.stringify(spec);
-      const group = byKind.get(key) ?? { spec, positions: [] };
+      const key = programKey(spec);
+      const group = together.get(key) ?? { specs: [], positions: [] };
+      group.specs.push(spec);
       group.positions.push(position);
-      byKind.set(key, group);
+      together.set(key, group);
     }
-    const { device } = this.#window.pixels;
-    return [...byKind.values()].map(({ spec, positions }, i) => ({
-      program: ViewProgram.ofSpecs([spec], this.#window, { device }),
+    const device = this.#device;
+    return [...together.values()].map(({ specs, positions }, i) => ({
+      program: ViewProgram.ofSpecs(specs, images, { device }),
       block: `${stream.name}.views.${i}`,
       positions,
     }));
@@ -78,6 +83,7 @@ export class DeviceBatchMaker implements BatchMaker {
 
   /** Writes what was drawn for a step into the inputs. @param window  with the images of the step */
   write(drawn: DrawnBatch, window: PixelWindow): void {
+    this.#pixels = window.pixels;
     for (const stream of [drawn.labeled, drawn.unlabeled]) {
       if (stream === null) continue;
       const { indices, labels, mixes, views } = stream;
@@ -96,7 +102,7 @@ export class DeviceBatchMaker implements BatchMaker {
   views(drawn: DrawnStream): Tensor[] {
     const views: Tensor[] = [];
     for (const { program, block, positions } of this.#groupsFor(drawn)) {
-      const cut = program.apply(this.#window.pixels, this.#inputs.tensor(block));
+      const cut = program.apply(this.#pixels, this.#inputs.tensor(block));
       for (const [k, view] of chunk(cut, positions.length).entries()) views[positions[k]] = view;
     }
     return views;
@@ -128,8 +134,7 @@ export class DeviceBatchMaker implements BatchMaker {
   }
 
   supportTargets(layout: SupportLayout): Tensor {
-    const { device } = this.#window.pixels;
-    return this.#constant(JSON.stringify(layout), () => supportLabels(layout, { device }));
+    return this.#constant(JSON.stringify(layout), () => supportLabels(layout, { device: this.#device }));
   }
 
   /** A tensor that is made in the first step and stays. */

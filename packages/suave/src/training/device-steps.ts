@@ -3,7 +3,7 @@
  * work in every step of a kind, and is captured as a CUDA graph after a few.
  */
 import { cuda, keep, manualSeed, noGrad, OutOfMemoryError, scope, type Tensor, TorchError } from '@suave/torch';
-import type { PixelReader as DevicePixelReader, LoadedData } from '../data/index.js';
+import type { DeviceImageSet, DevicePixelReader } from '../data/index.js';
 import type { Progress } from '../methods/index.js';
 import type { Config } from '../recipes/index.js';
 import type { DrawnBatch, StageStreams } from './batches.js';
@@ -20,7 +20,8 @@ const warmUpSteps = 3;
 /** What a device works on. */
 export interface DeviceStepsOptions {
   readonly config: Config;
-  readonly data: LoadedData;
+  /** The training images, on the device. */
+  readonly images: DeviceImageSet;
   readonly streams: StageStreams;
   readonly learner: Learner;
   groupSettings(step: number): readonly GroupSettings[];
@@ -45,34 +46,49 @@ export class DeviceSteps implements StepRunner {
   readonly #options: DeviceStepsOptions;
   readonly #reader: DevicePixelReader;
   readonly #inputs: StepInputs;
-  readonly #maker: DeviceBatchMaker;
-  readonly #schedules: readonly string[];
-  /** The schedules on the device, by name. */
-  readonly #scheduled: Readonly<Record<string, Tensor>>;
+  /** From the first step on. */
+  #maker: DeviceBatchMaker | null = null;
+  /** The schedules on the device. */
+  #scheduled: ReadonlyMap<string, Tensor> = new Map();
+  readonly #scalars: Tensor[] = [];
   readonly #programs = new Map<string, StepProgram>();
   #captures: boolean;
 
-  /** @param first  where training begins, for the sizes that all steps have */
-  constructor(options: DeviceStepsOptions, first: Progress) {
+  constructor(options: DeviceStepsOptions) {
     this.#options = options;
-    const { config, data, streams, learner } = options;
+    const { config, images, streams } = options;
     this.#captures = config.gpu.graph === 'auto' && config.device === 'cuda';
-    this.#reader = data.train.read(streams.indices);
+    this.#reader = images.read(streams.indices);
     this.#inputs = new StepInputs(config.device);
-    this.#maker = new DeviceBatchMaker(streams, this.#inputs, streams.draw(first.step, true), this.#reader.window);
-    this.#schedules = Object.keys(learner.method.schedules(first));
-    const numGroups = learner.optimizer.paramGroups.length;
-    this.#inputs.declare('lr', [numGroups]);
-    this.#inputs.declare('weightDecay', [numGroups]);
-    this.#inputs.declare('schedules', [Math.max(1, this.#schedules.length)]);
-    const element = (block: string, i: number) =>
-      scope(() => noGrad(() => keep(this.#inputs.tensor(block).select(0, i))));
-    this.#scheduled = Object.fromEntries(this.#schedules.map((name, i) => [name, element('schedules', i)]));
-    for (const [i, group] of learner.optimizer.paramGroups.entries()) {
-      const { weightDecay } = options.groupSettings(first.step)[i];
-      const moves = options.decayMoves && weightDecay !== 0;
+  }
+
+  /** Makes what all steps share. @param first  where training begins, for the sizes that all steps have */
+  #begin(first: Progress): DeviceBatchMaker {
+    const { config, streams, learner, groupSettings, decayMoves, warn } = this.#options;
+    const { window, isFixed } = this.#reader;
+    if (this.#captures && !isFixed) {
+      this.#captures = false;
+      warn('the images of a batch are too large to stay at one place of the GPU, so that no CUDA graph is captured');
+    }
+    const inputs = this.#inputs;
+    const maker = new DeviceBatchMaker(streams, inputs, streams.draw(first.step, true), window, config.device);
+    const { paramGroups } = learner.optimizer;
+    const names = Object.keys(learner.method.schedules(first));
+    inputs.declare('lr', [paramGroups.length]);
+    inputs.declare('weightDecay', [paramGroups.length]);
+    inputs.declare('schedules', [Math.max(1, names.length)]);
+    const element = (block: string, i: number): Tensor => {
+      const scalar = scope(() => noGrad(() => keep(inputs.tensor(block).select(0, i))));
+      this.#scalars.push(scalar);
+      return scalar;
+    };
+    this.#scheduled = new Map(names.map((name, i) => [name, element('schedules', i)]));
+    for (const [i, group] of paramGroups.entries()) {
+      const { weightDecay } = groupSettings(first.step)[i];
+      const moves = decayMoves && weightDecay !== 0;
       Object.assign(group, { lr: element('lr', i), weightDecay: moves ? element('weightDecay', i) : weightDecay });
     }
+    return maker;
   }
 
   prepare(step: number): Promise<void> {
@@ -82,11 +98,13 @@ export class DeviceSteps implements StepRunner {
   run(progress: Progress, meter: Meter): void {
     const { streams, learner } = this.#options;
     const drawn = this.#draw(progress);
-    this.#send(drawn, progress);
+    this.#maker ??= this.#begin(progress);
+    const maker = this.#maker;
+    this.#send(drawn, maker, progress);
     manualSeed(this.#options.torchSeed(progress.step));
     const work = () => {
-      const batch = noGrad(() => streams.make(drawn, this.#maker));
-      return learn(learner, meter, batch, { ...progress, scheduled: this.#scheduled });
+      const batch = noGrad(() => streams.make(drawn, maker));
+      return learn(learner, meter, batch, { ...progress, scheduled: Object.fromEntries(this.#scheduled) });
     };
     const kind = this.#kindOf(progress, drawn);
     const program = kind === null || !this.#captures ? null : this.#programOf(kind);
@@ -115,14 +133,14 @@ export class DeviceSteps implements StepRunner {
   }
 
   /** Sends what was drawn, and the numbers of the schedules. */
-  #send(drawn: DrawnBatch, progress: Progress): void {
+  #send(drawn: DrawnBatch, maker: DeviceBatchMaker, progress: Progress): void {
     const settings = this.#options.groupSettings(progress.step);
     const schedules = this.#options.learner.method.schedules(progress);
     this.#inputs.begin();
-    this.#maker.write(drawn, this.#reader.window);
+    maker.write(drawn, this.#reader.window);
     this.#inputs.room('lr').set(settings.map(({ lr }) => lr));
     this.#inputs.room('weightDecay').set(settings.map(({ weightDecay }) => weightDecay));
-    this.#inputs.room('schedules').set(this.#schedules.map((name) => schedules[name]));
+    this.#inputs.room('schedules').set([...this.#scheduled.keys()].map((name) => schedules[name]));
     this.#inputs.send();
   }
 
@@ -154,12 +172,8 @@ export class DeviceSteps implements StepRunner {
   dispose(): void {
     for (const { graph } of this.#programs.values()) graph?.dispose();
     this.#programs.clear();
-    for (const tensor of Object.values(this.#scheduled)) tensor.dispose();
-    for (const { lr, weightDecay } of this.#options.learner.optimizer.paramGroups) {
-      if (typeof lr !== 'number') lr.dispose();
-      if (typeof weightDecay !== 'number') weightDecay.dispose();
-    }
-    this.#maker.dispose();
+    for (const scalar of this.#scalars) scalar.dispose();
+    this.#maker?.dispose();
     this.#inputs.dispose();
     this.#reader.close();
   }

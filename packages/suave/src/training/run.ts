@@ -1,7 +1,7 @@
 /** @file Trains all stages of one run, from the first or from a checkpoint, and ends with the fitted temperature. */
 import { existsSync } from 'node:fs';
 import { libtorchInfo, type Tensor } from '@suave/torch';
-import { type LoadedData, writeSplits } from '../data/index.js';
+import { type DeviceImageSet, imagesOnDevice, type LoadedData, writeSplits } from '../data/index.js';
 import { Classifier } from '../evaluation/classifier.js';
 import { fitTemperature, scoreOf } from '../evaluation/metrics.js';
 import { allIndices, scoreImages } from '../evaluation/scoring.js';
@@ -41,9 +41,30 @@ export interface RunResult {
 }
 
 /** Trains a run to its end, or until a stop is asked for. */
-export async function trainRun(request: RunRequest): Promise<RunResult> {
+export async function trainRun(request: Omit<RunRequest, 'images'>): Promise<RunResult> {
+  prepareDevice(request.config);
+  const images = trainingImages(request);
+  try {
+    return await trainStages({ ...request, images });
+  } finally {
+    images?.dispose();
+  }
+}
+
+/** The images on the device that cuts their views; null where the host does. */
+function trainingImages({ config, data, signal, events }: Omit<RunRequest, 'images'>): DeviceImageSet | null {
+  const { device, gpu } = config;
+  if (device === 'cpu' && gpu.graph !== 'emulate') return null;
+  return imagesOnDevice(data.train, {
+    device,
+    residentMiB: device === 'cpu' ? 0 : gpu.residentMiB,
+    ...(signal === null ? {} : { signal }),
+    onProgress: (done, total) => events.progress?.('moving to the GPU', done, total),
+  });
+}
+
+async function trainStages(request: RunRequest): Promise<RunResult> {
   const { config, data, out, isResumed } = request;
-  prepareDevice(config);
   const { paths, lock } = openRun(out, isResumed);
   let metrics: MetricsWriter | null = null;
   let outputs: RunOutputs | null = null;

@@ -1,7 +1,7 @@
 /** @file One stage with everything that it is made of: batches, method, optimizer, trainer. */
 import { type nn, optim, scope, type Tensor } from '@suave/torch';
 import { torchSeed } from '../augment/index.js';
-import type { LoadedData } from '../data/index.js';
+import type { DeviceImageSet, LoadedData } from '../data/index.js';
 import { networkPrefix, predictingPrefix } from '../evaluation/classifier.js';
 import { allIndices, labeledBatches, type ScoringOptions, scoreImages } from '../evaluation/scoring.js';
 import { type Method, unprefixed } from '../methods/index.js';
@@ -25,6 +25,8 @@ import type { Learner } from './train-step.js';
 export interface RunRequest {
   readonly config: Config;
   readonly data: LoadedData;
+  /** The training images where steps are those of a device, which cuts the views; null on the host. */
+  readonly images: DeviceImageSet | null;
   readonly out: string;
   /** Whether `out` holds this run already. */
   readonly isResumed: boolean;
@@ -69,7 +71,7 @@ export class RunningStage {
     before: Method | 'checkpoint' | null,
     seconds: number,
   ) {
-    const { config, data, events, signal } = request;
+    const { config, data, images, events, signal } = request;
     const stage = config.stages[index];
     const batches = createBatches(config, index, data);
     this.batches = batches;
@@ -98,10 +100,9 @@ export class RunningStage {
     const { method } = this;
     const groups = method.parameterGroups();
     const { device, precision } = config;
-    const onDevice = device === 'cuda' || config.gpu.graph === 'emulate';
     const learner: Learner = {
       method,
-      optimizer: createOptimizer(stage.optimizer, groups, onDevice),
+      optimizer: createOptimizer(stage.optimizer, groups, images !== null),
       scaler: precision === 'fp16' ? new optim.GradScaler() : null,
       precision,
       device,
@@ -141,10 +142,10 @@ export class RunningStage {
         imagesPerStep: batches.imagesPerStep,
         learner,
         groupSettings: steps.groupSettings,
-        createSteps: (first) =>
-          onDevice
-            ? new DeviceSteps({ ...steps, config, data, streams: batches.streams, learner, decayMoves, warn }, first)
-            : new HostSteps({ ...learner, ...steps }, batches),
+        createSteps: () =>
+          images === null
+            ? new HostSteps({ ...learner, ...steps }, batches)
+            : new DeviceSteps({ ...steps, config, images, streams: batches.streams, learner, decayMoves, warn }),
         refreshClassifier: async () =>
           method.refreshClassifier?.(
             labeledBatches(data.train, data.labeledIndices, data.labels, scoringOptions(config)),

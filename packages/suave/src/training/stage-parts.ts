@@ -1,6 +1,5 @@
 /** @file What a trainer of a stage is given, and what it counts. */
 import type { Tensor } from '@suave/torch';
-import type { Progress } from '../methods/index.js';
 import type { CheckpointScore, MetricsWriter, RunPaths } from '../runs/index.js';
 import type { writeCheckpoint } from './checkpoints.js';
 import type { CollapseDetector } from './collapse.js';
@@ -20,8 +19,8 @@ export interface StageParts {
   /** Images of a step that count as seen: unlabeled ones, labeled ones in supervised training. */
   readonly imagesPerStep: number;
   readonly learner: Learner;
-  /** What does the steps, the first of them where training begins or goes on; the trainer disposes of it. */
-  createSteps(first: Progress): StepRunner;
+  /** What does the steps; the trainer disposes of it. */
+  createSteps(): StepRunner;
   groupSettings(step: number): readonly GroupSettings[];
   /** Lets a method that compares with labeled images look at them with the current weights; called at the end of an epoch. */
   refreshClassifier(): Promise<void>;

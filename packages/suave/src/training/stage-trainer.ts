@@ -87,7 +87,7 @@ export class StageTrainer {
     this.#checkpointAt = performance.now();
     learner.method.train();
     if (this.#step >= this.totalSteps) return 'done';
-    const steps = this.#guarded(() => this.#parts.createSteps(this.#progressAt(this.#step)));
+    const steps = this.#guarded(() => this.#parts.createSteps());
     try {
       return await this.#runSteps(steps);
     } finally {

@@ -47,6 +47,7 @@ export function onDevice(rate: Rate, like: Tensor, where: string): Rate {
     throw new ArgumentError(
       `${where}: expected a rate on ${device} as the parameters are, got one on ${rate.device}. Make it there: tensor(value, { device: '${device}' }).`,
     );
+  if (rate.device === device) return to(rate, 'float64');
   return to(rate, { dtype: 'float64', device, nonBlocking: true });
 }
 
