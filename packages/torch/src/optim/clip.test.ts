@@ -1,14 +1,14 @@
 /** @file Clipping and averaging against PyTorch's. */
 import { readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect } from 'vitest';
+import { placeModule, itOnDevice as test, within } from '../../../../tests/fixtures/torch-devices.js';
 import '../index.js';
+import { fromTypedArray, tensor } from '../../../../tests/fixtures/sources-on-device.js';
 import { noGrad } from '../autograd/index.js';
-import { tensor } from '../creation.js';
 import { copy_ } from '../generated/operators.js';
 import { BatchNorm1d } from '../nn/index.js';
 import { scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
-import { fromTypedArray } from '../typed-arrays.js';
 import { clipGradNorm_, clipGradValue_ } from './clip.js';
 import { emaUpdateModule_ } from './ema.js';
 
@@ -54,7 +54,7 @@ function withParameters(body: (params: readonly Tensor[]) => void): number[] {
 
 function expectClose(got: readonly number[], expected: readonly number[]): void {
   expect(got).toHaveLength(expected.length);
-  expect(Math.max(...got.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(1e-12);
+  expect(Math.max(...got.map((value, i) => Math.abs(value - expected[i]!)))).toBeLessThan(within(1e-12, 'float64'));
 }
 
 describe.each(fixture.norms)('clipGradNorm_ to $maxNorm by the norm of order $normType', (entry) => {
@@ -78,7 +78,8 @@ test('clipGradValue_ clips as PyTorch', () => {
 
 describe('emaUpdateModule_', () => {
   function trained(update: (average: BatchNorm1d, model: BatchNorm1d, t: number) => void): BatchNorm1d {
-    const [model, average] = [new BatchNorm1d(4).to({ dtype: 'float64' }), new BatchNorm1d(4).to({ dtype: 'float64' })];
+    const make = () => placeModule(new BatchNorm1d(4).to({ dtype: 'float64' }));
+    const [model, average] = [make(), make()];
     for (let t = 0; t < fixture.average.steps; t++) {
       scope(() =>
         noGrad(() => {
