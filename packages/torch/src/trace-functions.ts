@@ -72,7 +72,14 @@ const BOOKKEEPING: readonly (keyof Native)[] = [
   ...(['cudaBuilt', 'cudaFeatures', 'cudaVersions', 'cudaAvailable', 'cudaDevices', 'currentDevice'] as const),
   ...(['streamCurrent', 'streamDefault', 'memoryStats', 'memGetInfo', 'deviceProperties', 'isCapturing'] as const),
   ...(['getSwitch', 'getBenchmarkLimit', 'getFloat32MatmulPrecision', 'deterministicAlgorithms'] as const),
-  ...(['mkldnnAvailable', 'glooAvailable'] as const),
+  ...([
+    'mkldnnAvailable',
+    'glooAvailable',
+    'getSyncDebugMode',
+    'setSyncDebugMode',
+    'syncCountBegin',
+    'syncCountEnd',
+  ] as const),
 ];
 
 const bookkeeping: ReadonlySet<string> = new Set(BOOKKEEPING);
