@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { compileDirectly, findCompiler, jobsFor } from '../../packages/torch/scripts/compile-directly.mjs';
+import { commandsOf, compileDirectly, findCompiler, jobsFor } from '../../packages/torch/scripts/compile-directly.mjs';
 import { findLibtorch } from '../../packages/torch/scripts/libtorch.mjs';
 import { root, temporaryFolder } from '../pack/staged.js';
 
@@ -146,6 +146,31 @@ test('the compiler alone makes a module, linked to the libtorch of one folder', 
   }).stdout;
   expect(header).toContain(`[${made.libraries}]`);
   expect(readFileSync(join(made.work, 'answer.so')).subarray(1, 4).toString()).toBe('ELF');
+});
+
+test("libtorch's CUDA is linked though nothing refers to it, and many files share a precompiled header", () => {
+  const libraries = join(folder, 'torch/lib');
+  mkdirSync(libraries, { recursive: true });
+  const sources = ['a', 'bb', 'ccc', 'd', 'e'].map((name) => {
+    const file = join(folder, `${name}.cc`);
+    writeFileSync(file, name);
+    return file;
+  });
+  const one = { ...job('linked', ''), libraries, sources };
+  expect(commandsOf(one, { openMp: true }).link.join(' ')).not.toContain('as-needed');
+  writeFileSync(join(libraries, 'libtorch_cuda.so'), '');
+  const { precompile, compile, link } = commandsOf(one, { openMp: true });
+  expect(link.join(' ')).toContain(
+    `-Wl,--no-as-needed ${libraries}/libtorch_cuda.so ${libraries}/libc10_cuda.so -Wl,--as-needed -ldl -fopenmp`,
+  );
+  expect(link).toContain(`-Wl,-rpath,${libraries}`);
+  expect(precompile?.slice(-3)).toEqual([join(one.work, 'precompiled.h'), '-o', join(one.work, 'precompiled.h.gch')]);
+  expect(compile).toHaveLength(5);
+  expect(compile[0]).toContain(join(folder, 'ccc.cc'));
+  expect(compile.every((command: string[]) => command.includes('-include') && !command.includes('/usr/include'))).toBe(
+    true,
+  );
+  expect(commandsOf({ ...one, sources: sources.slice(0, 4) }, { openMp: false }).precompile).toBeNull();
 });
 
 test("what does not compile is answered in the compiler's words", () => {
