@@ -27,7 +27,7 @@ export interface CudaReport {
   readonly cudnn: string | null;
   /** Version of the machine's NVIDIA driver; null without one. */
   readonly driver: string | null;
-  /** Empty, too, where the addon was built without CUDA's headers: `count` says how many there are. */
+  /** Empty, too, where the addon was built without CUDA's headers or a device does not answer: `count` says how many there are. */
   readonly devices: readonly CudaDevice[];
   readonly count: number;
   /** Parts of `cuda.features()` that this build of the addon has, and that it lacks. */
@@ -128,10 +128,14 @@ export function reportCuda({ cuda }: typeof import('@suave/torch')): CudaReport 
 }
 
 function devicesOf(cuda: typeof import('@suave/torch').cuda): CudaDevice[] {
-  return Array.from({ length: cuda.deviceCount() }, (_, index) => {
-    const { name, totalMemory, major, minor } = cuda.getDeviceProperties(index);
-    return { index, name, totalMemory, capability: `${major}.${minor}`, bf16: cuda.isBf16Supported(index) };
-  });
+  try {
+    return Array.from({ length: cuda.deviceCount() }, (_, index) => {
+      const { name, totalMemory, major, minor } = cuda.getDeviceProperties(index);
+      return { index, name, totalMemory, capability: `${major}.${minor}`, bf16: cuda.isBf16Supported(index) };
+    });
+  } catch {
+    return []; // a libtorch that hides CUDA's runtime, or a device that does not answer: training will say more
+  }
 }
 
 const ok = (what: string, found: string): Finding => ({ what, state: 'ok', found, mend: null });
