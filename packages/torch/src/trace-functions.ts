@@ -49,6 +49,19 @@ export const PLANS: Partial<Record<keyof Native, FunctionPlan>> = {
   glooBarrier: plan('group'),
   syncBatchNorm: plan('group tensors** momentum eps', { readsHost: true, result: 'tensor' }),
 
+  manualSeed: plan('seed'),
+  setNumThreads: plan('threads'),
+  generatorCreate: plan('device seed'),
+  generatorSeed: plan('generator seed'),
+  exchangeDevice: plan('index'),
+  synchronizeDevice: plan('index'),
+  streamExchange: plan('device stream'),
+  streamSynchronize: plan('device stream'),
+  setSwitch: plan('name value'),
+  setFloat32MatmulPrecision: plan('precision'),
+  setDeterministicAlgorithms: plan('on warnOnly'),
+  manualSeedDevice: plan('device seed'),
+
   streamRecordTensor: plan('device stream tensor*'),
   rngState: plan('device', { readsHost: true, result: 'tensor' }),
   setRngState: plan('device state*'),
@@ -75,6 +88,7 @@ const BOOKKEEPING: readonly (keyof Native)[] = [
   ...([
     'mkldnnAvailable',
     'glooAvailable',
+    'alike',
     'getSyncDebugMode',
     'setSyncDebugMode',
     'syncCountBegin',
@@ -84,7 +98,7 @@ const BOOKKEEPING: readonly (keyof Native)[] = [
 
 const bookkeeping: ReadonlySet<string> = new Set(BOOKKEEPING);
 
-/** Whether calls of a function of the addon are written down. One that has no plan is, with plain values. */
+/** Whether calls of a function of the addon are written down. One that has no plan is, without arguments. */
 export function isTraced(name: string): name is keyof Native {
   return !bookkeeping.has(name);
 }

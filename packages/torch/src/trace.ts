@@ -67,10 +67,9 @@ function layoutOf({ names }: FunctionPlan): { kinds: string; names: string[]; pl
 /** A function of the addon that writes down each of its calls. */
 function traced(name: keyof Native, original: (...values: unknown[]) => unknown): (...values: unknown[]) => unknown {
   const plan = PLANS[name];
-  const known = plan === undefined ? undefined : layoutOf(plan);
-  const unknownLayout = (values: readonly unknown[]) => layoutOf({ names: values.map((_, i) => String(i)) });
+  // Of a function without a plan nobody knows which numbers are handles, and those differ from run to run.
+  const { kinds, names, places } = layoutOf(plan ?? { names: [] });
   return (...values) => {
-    const { kinds, names, places } = known ?? unknownLayout(values);
     const given = places.map((place) => values[place]);
     const call = native.traceCall(`addon::${name}`, plan?.readsHost ?? false, kinds, names, ...given);
     const result = original(...values);
