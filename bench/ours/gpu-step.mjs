@@ -126,6 +126,7 @@ async function profile({ graph }) {
     host_synchronizations: waits,
     host_reads: hostReads,
     native_calls: calls,
+    ...(training.warnings.length > 0 ? { warnings: training.warnings } : {}),
     peak_memory_mib: Math.round(memory),
     // With a graph: what it keeps for itself as well.
     reserved_memory_mib: counts ? Math.round(cuda.maxMemoryReserved() / 2 ** 20) : null,

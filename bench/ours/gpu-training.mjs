@@ -1,10 +1,12 @@
 /** @file A stage of a recipe in training as `suave train` runs it, on random photos: batches, method, optimizer and step of the trainer. */
 import { cuda, keep, noGrad, optim, scope } from '@suave/torch';
 import { torchSeed } from '../../packages/suave/dist/augment/index.js';
+import { imagesOnDevice } from '../../packages/suave/dist/data/index.js';
 import { resolveRecipe } from '../../packages/suave/dist/recipes/index.js';
 import { createBatches } from '../../packages/suave/dist/training/batches.js';
 import { createMethod } from '../../packages/suave/dist/training/build-stage.js';
 import { prepareDevice } from '../../packages/suave/dist/training/device.js';
+import { DeviceSteps } from '../../packages/suave/dist/training/device-steps.js';
 import { Meter } from '../../packages/suave/dist/training/meter.js';
 import { createOptimizer, groupSettings } from '../../packages/suave/dist/training/optimizer.js';
 import { HostSteps } from '../../packages/suave/dist/training/step-runner.js';
@@ -82,6 +84,9 @@ export class Training {
   #learner;
   #meter;
   #runner;
+  #images = null;
+  /** What the trainer would have said, as that a step cannot be captured. */
+  warnings = [];
   #step = 0;
   #clock = null;
 
@@ -114,7 +119,29 @@ export class Training {
       torchSeed: (step) => torchSeed(config.seed, index, step),
     };
     this.#watch();
-    this.#runner = new HostSteps(parts, isFixed ? fixedBatches(this.#batches) : this.#batches);
+    const onDevice = device !== 'cpu' || config.gpu.graph === 'emulate';
+    if (isFixed) this.#runner = new HostSteps(parts, fixedBatches(this.#batches));
+    else if (!onDevice) this.#runner = new HostSteps(parts, this.#batches);
+    else {
+      const residentMiB = device === 'cpu' ? 0 : config.gpu.residentMiB;
+      this.#images = imagesOnDevice(data.train, { device, residentMiB });
+      const { streams } = this.#batches;
+      const decayMoves = stage.optimizer.finalWeightDecay !== null;
+      const { groupSettings: settings, torchSeed: seed } = parts;
+      this.#runner = new DeviceSteps({
+        config,
+        images: this.#images,
+        streams,
+        learner: this.#learner,
+        groupSettings: settings,
+        decayMoves,
+        torchSeed: seed,
+        warn: (sentence) => {
+          this.warnings.push(sentence);
+          process.stderr.write(`gpu-step: ${sentence}\n`);
+        },
+      });
+    }
     method.train();
   }
 
@@ -193,6 +220,7 @@ export class Training {
   dispose() {
     const { method, optimizer } = this.#learner;
     this.#runner.dispose();
+    this.#images?.dispose();
     this.#batches.close();
     this.#meter.dispose();
     optimizer.dispose();
