@@ -3,7 +3,7 @@
  * two small batches. A line through the two (a fixed part for each step, and a part for each pixel of its views) gives the step of
  * the whole batch.
  */
-import { fromTypedArray, keep, noGrad, scope } from '@suave/torch';
+import { fromTypedArray, keep, noGrad, optim, scope } from '@suave/torch';
 import { type LoadedData, residentImages } from '../data/index.js';
 import type { Config, Stage, ViewConfig } from '../recipes/index.js';
 import { createBatches } from '../training/batches.js';
@@ -117,6 +117,7 @@ function timeSteps(config: Config, index: number, stage: Stage, steps: number): 
   const groups = method.parameterGroups();
   const optimizer = createOptimizer(stage.optimizer, groups);
   const meter = new Meter(config.device);
+  const scaler = config.precision === 'fp16' ? new optim.GradScaler() : null;
   const totalSteps = 1000;
   const parts = {
     method,
@@ -124,7 +125,7 @@ function timeSteps(config: Config, index: number, stage: Stage, steps: number): 
     meter,
     device: config.device,
     precision: config.precision,
-    scaler: null,
+    scaler,
     batch: (step: number) => batchAt(step, false),
     groupSettings: (step: number) => groupSettings(stage.optimizer, groups, step, { stepsPerEpoch, totalSteps }),
     torchSeed: (step: number) => step,
@@ -140,6 +141,7 @@ function timeSteps(config: Config, index: number, stage: Stage, steps: number): 
     }
   } finally {
     meter.dispose();
+    scaler?.dispose();
     optimizer.dispose();
     method.dispose();
     data.dispose();

@@ -12,6 +12,7 @@ import {
   numMixNumbers,
   programKey,
   ViewProgram,
+  type ViewProgramOptions,
   type ViewSpec,
 } from '../augment/index.js';
 import type { PixelWindow } from '../data/index.js';
@@ -33,7 +34,7 @@ interface ViewGroup {
 /** Makes batches from `StepInputs`; `write` is the host's part, the rest the device's. Call `dispose` when done. */
 export class DeviceBatchMaker implements BatchMaker {
   readonly #inputs: StepInputs;
-  readonly #device: string;
+  readonly #layout: Pick<ViewProgramOptions, 'device' | 'memoryFormat'>;
   /** Those of the last `write`. */
   #pixels: Tensor;
   readonly #groups = new Map<string, readonly ViewGroup[]>();
@@ -44,10 +45,16 @@ export class DeviceBatchMaker implements BatchMaker {
    * @param first   a drawn batch, for the sizes that all have
    * @param window  pixels of the first batch on the device, and the sizes of all images
    */
-  constructor(streams: StageStreams, inputs: StepInputs, first: DrawnBatch, window: PixelWindow, device: string) {
+  constructor(
+    streams: StageStreams,
+    inputs: StepInputs,
+    first: DrawnBatch,
+    window: PixelWindow,
+    layout: Pick<ViewProgramOptions, 'device' | 'memoryFormat'>,
+  ) {
     this.#inputs = inputs;
     this.#pixels = window.pixels;
-    this.#device = device;
+    this.#layout = layout;
     for (const [stream, drawn] of [
       [streams.labeled, first.labeled],
       [streams.unlabeled, first.unlabeled],
@@ -73,9 +80,8 @@ export class DeviceBatchMaker implements BatchMaker {
       group.positions.push(position);
       together.set(key, group);
     }
-    const device = this.#device;
     return [...together.values()].map(({ specs, positions }, i) => ({
-      program: ViewProgram.ofSpecs(specs, images, { device }),
+      program: ViewProgram.ofSpecs(specs, images, this.#layout),
       block: `${stream.name}.views.${i}`,
       positions,
     }));
@@ -134,7 +140,7 @@ export class DeviceBatchMaker implements BatchMaker {
   }
 
   supportTargets(layout: SupportLayout): Tensor {
-    return this.#constant(JSON.stringify(layout), () => supportLabels(layout, { device: this.#device }));
+    return this.#constant(JSON.stringify(layout), () => supportLabels(layout, { device: this.#layout.device }));
   }
 
   /** A tensor that is made in the first step and stays. */

@@ -7,6 +7,7 @@ import type { DeviceImageSet, DevicePixelReader } from '../data/index.js';
 import type { Progress } from '../methods/index.js';
 import type { Config } from '../recipes/index.js';
 import type { DrawnBatch, StageStreams } from './batches.js';
+import { usesChannelsLast } from './device.js';
 import { DeviceBatchMaker } from './device-batch-maker.js';
 import type { Meter } from './meter.js';
 import type { GroupSettings } from './optimizer.js';
@@ -71,7 +72,10 @@ export class DeviceSteps implements StepRunner {
       warn('the images of a batch are too large to stay at one place of the GPU, so that no CUDA graph is captured');
     }
     const inputs = this.#inputs;
-    const maker = new DeviceBatchMaker(streams, inputs, streams.draw(first.step, true), window, config.device);
+    const maker = new DeviceBatchMaker(streams, inputs, streams.draw(first.step, true), window, {
+      device: config.device,
+      memoryFormat: usesChannelsLast(config) ? 'channelsLast' : 'contiguous',
+    });
     const { paramGroups } = learner.optimizer;
     const names = Object.keys(learner.method.schedules(first));
     inputs.declare('lr', [paramGroups.length]);
