@@ -90,7 +90,7 @@ function stepPart(model, { device, small, out }) {
     : [];
   return {
     name: `step-${model}`,
-    limit: small ? 600 : 240,
+    limit: small ? 900 : 240,
     command() {
       missing = missingModules(interpreter, modules);
       const alone = missing.length === 0 ? [] : ['--alone'];
@@ -119,7 +119,7 @@ function cifarPart({ device, small, out, data, minutes }) {
   const options = ['--out', folder, '--device', device, '--minutes', String(minutes), '--json', ...few];
   return {
     name: 'cifar',
-    limit: Math.ceil(60 * minutes) + 50,
+    limit: Math.ceil(60 * minutes) + 35,
     command: [process.execPath, join(root, 'bench/gpu-cifar.mjs'), data, ...options],
     read() {
       const { suave_top1, supervised_top1, val_images, epochs, seconds, status } = readJson(
