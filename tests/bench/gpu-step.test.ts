@@ -26,8 +26,8 @@ function compared(model: string): Outcome {
 }
 
 describe.skipIf(python === null)(`steps of the GPU bench${whyNoPython(python, ...modules)}`, () => {
-  // Suave with queue, teacher, mixed pairs and online heads under LARS; Daino under AdamW.
-  it.each(['resnet18', 'vit'])('%s: first losses equal those of PyTorch', { timeout: 240_000 }, (model) => {
+  // Suave with queue, teacher, mixed pairs and online heads under LARS; the bench itself compares its other models before it measures them.
+  it.each(['resnet18'])('%s: first losses equal those of PyTorch', { timeout: 240_000 }, (model) => {
     const { losses, differences } = compared(model).parity;
     expect(losses.ours.length).toBeGreaterThan(1);
     expect(losses.ours.every((loss) => Number.isFinite(loss) && loss > 0)).toBe(true);
